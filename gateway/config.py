@@ -1,0 +1,342 @@
+"""The configuration: one TOML file, one frozen tree of models, read once; unknown keys are refused.
+
+Everything has a default that works on a bare machine: SIP on loopback, the receptionist agent, embedded
+speech. `gateway/config_file.py` finds and reads the file and turns mistakes into `ConfigError`s that
+name the file, the key, the value and the remedy.
+"""
+
+import ipaddress
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, strict about names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _state_directory() -> Path:
+    """systemd's StateDirectory if given, else the user's data directory (XDG base directories)."""
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "offhook"
+
+
+def _cache_directory() -> Path:
+    """systemd's CacheDirectory if given, else the user's cache directory."""
+    if given := os.environ.get("CACHE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    if given := os.environ.get("OFFHOOK_CACHE"):
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "offhook"
+
+
+class LogFormat(StrEnum):
+    """How log records are printed; `auto` is console on a terminal and JSON elsewhere."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class GatewaySection(Section):
+    """The process itself."""
+
+    data_dir: Path = Field(default_factory=_state_directory)
+    """Where the database and the API token are kept."""
+    cache_dir: Path = Field(default_factory=_cache_directory)
+    """Where rendered speech is kept; may be deleted at any time."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: LogFormat = LogFormat.AUTO
+    mask_pii: bool = True
+    """Print phone numbers, digits and words masked in logs."""
+    max_call_s: int = Field(default=3600, ge=10, le=86_400)
+    """Longest call; then a spoken goodbye and the end."""
+
+
+class HttpSection(Section):
+    """The HTTP server: health, metrics, API."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    api_token_file: Path | None = None
+    """File with the bearer token of the API; by default one is made in the data directory."""
+
+
+class Codec(StrEnum):
+    """Audio codecs of SIP calls, by their RTP names."""
+
+    PCMU = "PCMU"
+    PCMA = "PCMA"
+    G722 = "G722"
+    OPUS = "opus"
+
+
+class SipTransport(StrEnum):
+    """Transports of SIP."""
+
+    UDP = "udp"
+    TCP = "tcp"
+
+
+class SipSection(Section):
+    """The SIP endpoint."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    """Address to listen on, for signalling and media."""
+    port: int = Field(default=5060, ge=0, le=65_535)
+    transports: tuple[SipTransport, ...] = (SipTransport.UDP, SipTransport.TCP)
+    public_address: str = ""
+    """Address to put into SIP and SDP when it differs from `host` (1:1 NAT)."""
+    allow: tuple[str, ...] = ("127.0.0.0/8",)
+    """Networks that may call (CIDR, IPv4). Packets from anywhere else get no answer at all."""
+    max_calls: int = Field(default=100, ge=1, le=480)
+    """Admission limit; more calls are refused with 503 and Retry-After."""
+    retry_after_s: int = Field(default=5, ge=1, le=3600)
+    codecs: tuple[Codec, ...] = (Codec.OPUS, Codec.G722, Codec.PCMU, Codec.PCMA)
+    """Allowed codecs, best first."""
+    rtp_port_min: int = Field(default=10_000, ge=1024, le=65_000)
+    rtp_port_max: int = Field(default=20_000, ge=1026, le=65_535)
+    media_up_bound_ms: int = Field(default=200, ge=0, le=5_000)
+    """How long after the answer is acknowledged we wait for the caller's first packet."""
+    answer_deadline_s: int = Field(default=20, ge=1, le=180)
+    """A call nobody decided about by then is refused with 480."""
+    media_timeout_s: int = Field(default=60, ge=0, le=3600)
+    """End a call when no media packet came for so long (0: never)."""
+    jitter_min_ms: int = Field(default=20, ge=0, le=200)
+    jitter_max_ms: int = Field(default=240, ge=40, le=1000)
+
+    @field_validator("allow")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            try:
+                network = ipaddress.ip_network(item, strict=True)
+            except ValueError as error:
+                raise ValueError(
+                    f"{item!r} is not a network: {error}; write it like 203.0.113.0/24"
+                ) from error
+            if network.version != 4:
+                raise ValueError(f"{item!r}: only IPv4 networks are supported")
+        return value
+
+    @field_validator("transports", "codecs")
+    @classmethod
+    def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("must name at least one")
+        if len(set(value)) != len(value):
+            raise ValueError("names one twice")
+        return value
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "SipSection":
+        if self.rtp_port_max - self.rtp_port_min < 2 * self.max_calls:
+            raise ValueError(
+                f"rtp_port_min..rtp_port_max holds {(self.rtp_port_max - self.rtp_port_min) // 2} "
+                f"calls but max_calls is {self.max_calls}; widen the range or lower max_calls"
+            )
+        if self.jitter_max_ms <= self.jitter_min_ms:
+            raise ValueError("jitter_max_ms must be above jitter_min_ms")
+        return self
+
+
+class SpeechSection(Section):
+    """Local speech models."""
+
+    workers: int = Field(default=2, ge=1, le=16)
+    """Speech worker processes; each loads the models once (about 600 MB)."""
+    niceness: int = Field(default=10, ge=0, le=19)
+    """Scheduling niceness of the speech workers, so that media never waits for them."""
+    queue_limit: int = Field(default=64, ge=4, le=1024)
+    """Most jobs that may wait; when full the least urgent is refused."""
+    voice: Literal["joe", "espeak"] = "joe"
+    second_voice: Literal["joe", "espeak", "none"] = "espeak"
+    """Speaks when the first voice fails (`espeak` needs the espeak-ng program)."""
+    job_timeout_s: float = Field(default=10.0, ge=1, le=60)
+
+
+class GreetingSection(Section):
+    """Greeting and gate, for all agents."""
+
+    ring_bound_ms: int = Field(default=3_000, ge=0, le=20_000)
+    """How long the phone keeps ringing for a greeting that is not rendered yet."""
+    echo_tail_ms: int = Field(default=120, ge=0, le=2_000)
+    """After the greeting was played: time for its echo to die before the agent listens."""
+    gate_deadline_s: float = Field(default=60.0, ge=1, le=300)
+    """The gate opens at the latest so long after the answer, whatever happened."""
+    hold_limit_s: float = Field(default=12.0, ge=1, le=25)
+    """Most speech kept while the gate is closed; when full the oldest is forgotten."""
+
+
+class EarlySpeech(StrEnum):
+    """What happens to speech while the greeting plays."""
+
+    HOLD = "hold"
+    DROP = "drop"
+    BARGE_IN = "barge_in"
+
+
+class TurnsSection(Section):
+    """Turn taking, for all agents that converse by voice."""
+
+    silence_ms: tuple[int, ...] = (200, 500, 1200)
+    """Lengths of silence at which the end-of-turn model is asked (again)."""
+    thresholds: tuple[float, ...] = (0.5, 0.35, 0.2)
+    """Probability of a finished turn that suffices at each of them."""
+    max_silence_ms: int = Field(default=2_500, ge=300, le=10_000)
+    """The turn is over after so much silence, whatever the model says."""
+    pause_after_ms: int = Field(default=250, ge=60, le=2_000)
+    """Speech over the agent's for so long pauses the playout."""
+    interrupt_after_ms: int = Field(default=500, ge=100, le=5_000)
+    """Speech for so long is a real interruption."""
+    resume_after_ms: int = Field(default=1_000, ge=200, le=10_000)
+    """A pause without a real interruption ends so long after the caller fell silent."""
+    filler_after_ms: int = Field(default=1_500, ge=300, le=20_000)
+    reprompt_after_s: float = Field(default=9.0, ge=2, le=120)
+    reprompts: int = Field(default=2, ge=0, le=10)
+    """Reprompts on silence before the goodbye."""
+
+    @model_validator(mode="after")
+    def _aligned(self) -> "TurnsSection":
+        if len(self.silence_ms) != len(self.thresholds) or not self.silence_ms:
+            raise ValueError("silence_ms and thresholds must have the same length, at least one")
+        if list(self.silence_ms) != sorted(set(self.silence_ms)):
+            raise ValueError("silence_ms must rise")
+        if self.max_silence_ms <= self.silence_ms[-1]:
+            raise ValueError("max_silence_ms must be above the last of silence_ms")
+        if self.interrupt_after_ms < self.pause_after_ms:
+            raise ValueError("interrupt_after_ms must not be below pause_after_ms")
+        return self
+
+
+class AgentBase(Section):
+    """What every agent has."""
+
+    greeting: str = "Hello, thank you for calling. How can I help you?"
+    greeting_file: Path | None = None
+    """A WAV file (PCM16, mono) to play instead of rendering `greeting`; its words stay `greeting`."""
+    early_speech: EarlySpeech = EarlySpeech.HOLD
+    barge_in: bool = True
+    """Whether callers may interrupt the agent (after the greeting)."""
+    goodbye: str = "Thank you for calling. Goodbye."
+    reprompt: str = "Are you still there?"
+    apology: str = "I am sorry, something went wrong on our side. Please call again later."
+
+
+class FaqEntry(Section):
+    """One question, with other wordings, and its answer."""
+
+    questions: tuple[str, ...] = Field(min_length=1)
+    answer: str = Field(min_length=1)
+
+
+class ReceptionistAgent(AgentBase):
+    """Answers from an FAQ and takes messages; needs no language model."""
+
+    kind: Literal["receptionist"] = "receptionist"
+    business: str = "Offhook"
+    faq: tuple[FaqEntry, ...] = (
+        FaqEntry(
+            questions=("When are you open?", "What are your opening hours?", "Are you open today?"),
+            answer="We are open Monday to Friday from nine to five.",
+        ),
+        FaqEntry(
+            questions=("Where are you?", "What is your address?", "How do I get to you?"),
+            answer="You can find our address on our web site.",
+        ),
+        FaqEntry(
+            questions=("Who are you?", "Am I talking to a robot?", "What is this number?"),
+            answer="I am an automated receptionist. I answer questions and take messages.",
+        ),
+    )
+    faq_threshold: float = Field(default=0.42, ge=0, le=1)
+    """Cosine similarity from which an FAQ entry counts as the answer."""
+
+
+class EchoAgent(AgentBase):
+    """Plays back what it hears; for testing lines."""
+
+    kind: Literal["echo"]
+    greeting: str = "This is the echo test. Everything you say comes back to you."
+
+
+class LlmAgent(AgentBase):
+    """Converses through any OpenAI-compatible chat-completions URL."""
+
+    kind: Literal["llm"]
+    base_url: str = "http://127.0.0.1:11434/v1"
+    model: str = Field(min_length=1)
+    api_key_file: Path | None = None
+    """File with the key; or the variable OFFHOOK_LLM_API_KEY."""
+    instructions: str = "You are a friendly receptionist on the telephone. Answer in short sentences."
+    temperature: float = Field(default=0.6, ge=0, le=2)
+    max_tokens: int = Field(default=300, ge=16, le=4096)
+    timeout_s: float = Field(default=15.0, ge=1, le=120)
+    history_lines: int = Field(default=40, ge=2, le=400)
+    tools: tuple[Literal["end_call", "send_message", "transfer_call"], ...] = ("end_call",)
+    filler: str = "One moment, please."
+    second_base_url: str = ""
+    """Asked when the first URL fails."""
+    second_model: str = ""
+
+    @field_validator("base_url", "second_base_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+
+AgentSection = Annotated[
+    ReceptionistAgent | EchoAgent | LlmAgent, Field(discriminator="kind")
+]
+
+
+class NumberSection(Section):
+    """Which agent answers a dialled number."""
+
+    number: str = Field(min_length=1)
+    """The dialled number or user part; a trailing `*` matches any ending, `*` alone everything."""
+    agent: str
+
+
+class Config(Section):
+    """The whole file."""
+
+    gateway: GatewaySection = Field(default_factory=GatewaySection)
+    http: HttpSection = Field(default_factory=HttpSection)
+    sip: SipSection = Field(default_factory=SipSection)
+    speech: SpeechSection = Field(default_factory=SpeechSection)
+    greeting: GreetingSection = Field(default_factory=GreetingSection)
+    turns: TurnsSection = Field(default_factory=TurnsSection)
+    agents: dict[str, AgentSection] = Field(
+        default_factory=lambda: {
+            "receptionist": ReceptionistAgent(),
+            "echo": EchoAgent(kind="echo"),
+        }
+    )
+    numbers: tuple[NumberSection, ...] = (
+        NumberSection(number="echo", agent="echo"),
+        NumberSection(number="*", agent="receptionist"),
+    )
+    """First match wins; a number that matches none is refused with 404."""
+
+    @model_validator(mode="after")
+    def _routes(self) -> "Config":
+        for row in self.numbers:
+            if row.agent not in self.agents:
+                known = ", ".join(sorted(self.agents)) or "none"
+                raise ValueError(
+                    f"numbers: {row.number!r} goes to agent {row.agent!r}, which does not exist; "
+                    f"agents are: {known}"
+                )
+        return self

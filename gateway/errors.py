@@ -1,0 +1,134 @@
+"""Every error that Offhook raises on purpose.
+
+GatewayError                      code: stable, for HTTP clients, logs and metrics
+├── ConfigError                   config.invalid
+├── AssetError                    asset.missing
+├── LinkError                     link.failed
+│   ├── LinkClosed                link.closed
+│   ├── LinkProtocolError         link.protocol
+│   └── LinkVersionError          link.version
+├── EndpointError                 endpoint.failed       retryable
+├── CallError                     call.failed
+│   ├── CallNotFound              call.not_found
+│   ├── InvalidTransition         call.transition
+│   └── HearingFull               call.hearing_full     retryable
+├── StoreError                    store.failed          retryable
+└── ProviderError                 provider.failed
+    ├── ProviderUnavailable       provider.unavailable  retryable
+    └── ProviderRefused           provider.refused
+
+Outcomes are not errors: a busy line or a caller who hangs up is a `HangupCause`. Facts are attributes
+or in the message; the message may change, the code may not.
+"""
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Root of all errors raised on purpose."""
+
+    code: ClassVar[str] = "gateway.failed"
+    retryable: ClassVar[bool] = False
+
+
+class ConfigError(GatewayError):
+    """The configuration is wrong; the message names file, key, value and remedy."""
+
+    code = "config.invalid"
+
+
+class AssetError(GatewayError):
+    """A model, voice or clip is not installed; the message names the remedy."""
+
+    code = "asset.missing"
+
+
+class LinkError(GatewayError):
+    """The media link between gateway and worker failed."""
+
+    code = "link.failed"
+
+
+class LinkClosed(LinkError):
+    """The other end of the link is gone."""
+
+    code = "link.closed"
+
+
+class LinkProtocolError(LinkError):
+    """The other end sent something that the protocol does not allow."""
+
+    code = "link.protocol"
+
+
+class LinkVersionError(LinkError):
+    """The two ends speak different versions of the link."""
+
+    code = "link.version"
+
+
+class EndpointError(GatewayError):
+    """An endpoint could not start or lost what it needs."""
+
+    code = "endpoint.failed"
+    retryable = True
+
+
+class CallError(GatewayError):
+    """Something about one call."""
+
+    code = "call.failed"
+
+
+class CallNotFound(CallError):
+    """No call has this id."""
+
+    code = "call.not_found"
+
+    def __init__(self, call_id: str) -> None:
+        self.call_id = call_id
+        super().__init__(f"no call {call_id!r}")
+
+
+class InvalidTransition(CallError):
+    """A trigger that the state table does not have for the current state."""
+
+    code = "call.transition"
+
+    def __init__(self, state: str, trigger: str) -> None:
+        self.state = state
+        self.trigger = trigger
+        super().__init__(f"{trigger!r} cannot happen in state {state!r}")
+
+
+class HearingFull(CallError):
+    """All ears are taken."""
+
+    code = "call.hearing_full"
+    retryable = True
+
+
+class StoreError(GatewayError):
+    """The store could not write or read."""
+
+    code = "store.failed"
+    retryable = True
+
+
+class ProviderError(GatewayError):
+    """A speech or language provider failed."""
+
+    code = "provider.failed"
+
+
+class ProviderUnavailable(ProviderError):
+    """Timed out, unreachable, overloaded: another try or another provider may work."""
+
+    code = "provider.unavailable"
+    retryable = True
+
+
+class ProviderRefused(ProviderError):
+    """The provider understood and said no: bad key, bad request, unsupported."""
+
+    code = "provider.refused"

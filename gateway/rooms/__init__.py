@@ -1,0 +1,1 @@
+"""Rooms: one conversation with one person, whatever it is carried by, and its timeline."""
