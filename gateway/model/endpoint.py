@@ -22,6 +22,9 @@ class Leg(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    def bind_ear(self, ear: int | None) -> None:
+        """Deliver the caller's audio as this row number of `AudioTick.ears` (None: to nobody)."""
+
     def answer(self) -> None:
         """Accept the offer. Audio may be queued before; it starts when media is up."""
 

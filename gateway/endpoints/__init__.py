@@ -1,0 +1,1 @@
+"""Endpoints as the gateway process sees them: each makes legs of calls."""

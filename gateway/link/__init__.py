@@ -1,0 +1,1 @@
+"""The media link between the gateway and one worker process."""
