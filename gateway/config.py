@@ -277,7 +277,9 @@ class LlmAgent(AgentBase):
     model: str = Field(min_length=1)
     api_key_file: Path | None = None
     """File with the key; or the variable OFFHOOK_LLM_API_KEY."""
-    instructions: str = "You are a friendly receptionist on the telephone. Answer in short sentences."
+    instructions: str = (
+        "You are a friendly receptionist on the telephone. Answer in short sentences."
+    )
     temperature: float = Field(default=0.6, ge=0, le=2)
     max_tokens: int = Field(default=300, ge=16, le=4096)
     timeout_s: float = Field(default=15.0, ge=1, le=120)
@@ -296,9 +298,11 @@ class LlmAgent(AgentBase):
         return value.rstrip("/")
 
 
-AgentSection = Annotated[
-    ReceptionistAgent | EchoAgent | LlmAgent, Field(discriminator="kind")
-]
+AgentSection = Annotated[ReceptionistAgent | EchoAgent | LlmAgent, Field(discriminator="kind")]
+
+
+def _default_agents() -> dict[str, AgentSection]:
+    return {"receptionist": ReceptionistAgent(), "echo": EchoAgent(kind="echo")}
 
 
 class NumberSection(Section):
@@ -318,12 +322,7 @@ class Config(Section):
     speech: SpeechSection = Field(default_factory=SpeechSection)
     greeting: GreetingSection = Field(default_factory=GreetingSection)
     turns: TurnsSection = Field(default_factory=TurnsSection)
-    agents: dict[str, AgentSection] = Field(
-        default_factory=lambda: {
-            "receptionist": ReceptionistAgent(),
-            "echo": EchoAgent(kind="echo"),
-        }
-    )
+    agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),
         NumberSection(number="*", agent="receptionist"),

@@ -187,8 +187,10 @@ class WorkerEndpoint:
                 self._on_tick(message)
             case protocol.OnLeg(leg=number, event=Offered() as offered):
                 self._on_offered(number, offered)
-            case protocol.OnLeg(leg=number, event=event):
-                self._on_event(number, event)
+            case protocol.OnLeg():
+                event = message.event
+                if not isinstance(event, Offered):
+                    self._on_event(message.leg, event)
             case protocol.Refused():
                 self._offers.on_refused(message.offered, message.cause)
             case _:
@@ -253,4 +255,3 @@ class WorkerEndpoint:
         except Exception:
             log.exception("a listener failed", extra={"worker": self._kind.value})
             return None
-

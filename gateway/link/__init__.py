@@ -1,1 +1,1 @@
-"""The media link between the gateway and one worker process."""
+"""The media link between the gateway and its worker processes: datagrams, both ends, supervision."""

@@ -1,178 +1,112 @@
-"""The bytes of the media link; no I/O here.
+"""What the datagrams of the link say: bytes to messages and back, without any I/O.
 
-One SOCK_SEQPACKET pair joins the gateway and one worker, so every datagram arrives whole. Little endian; the
-first byte is the type:
+One `SOCK_SEQPACKET` datagram is one of these, little endian, the first byte is the type:
 
-    C  both ways       UTF-8 JSON: an array of control messages, each {"t": name, "leg": number, …}
-    M  worker→gateway  one tick: u8 'M', u8 0, u16 count, u32 sequence, f64 at_s, f32 lateness_s,
-                       u32 dropped_total, count × u32 leg number, count × 640 bytes PCM
-    P  gateway→worker  audio to play: u8 'P', 3 × u8 0, u32 leg number, PCM
+    'C'  either way         UTF-8 JSON array of control messages, each `{"t": type, …fields}`
+    'M'  worker → gateway   u8 type, u8 0, u16 count, u32 sequence, f64 at_s, f32 lateness_s,
+                            u32 dropped_total, count × u32 leg number, count × 640 bytes PCM
+    'P'  gateway → worker   u8 type, 3 × u8 0, u32 leg number, PCM, at most 60,000 bytes
 
-Leg numbers are given out by the worker and never used twice in its life. The worker's first message is
-`hello` with `LINK_VERSION`; the gateway answers `welcome` or closes. `ping` and `pong` may come at any time.
-
-A datagram that breaks these rules raises `LinkProtocolError`; the reader then gives up the link, because a peer of
-ours that errs once cannot be trusted with calls.
+A datagram that breaks this, or any limit below, raises `LinkProtocolError`: the reader must give up
+the link, since after it nothing the other end says can be trusted.
 """
 
 import json
+import math
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from enum import StrEnum
-from functools import cache
-from types import UnionType
-from typing import Any, get_type_hints
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from gateway.errors import LinkProtocolError
-from gateway.model import commands, events
-from gateway.model.frame import FRAME_BYTES, FRAME_SAMPLES
-from gateway.model.hangup import HangupCause
+from gateway.link.fields import RecordCodec
+from gateway.link.messages import EVENT_NAMES, MESSAGE_NAMES, LegReport, Message
+from gateway.model.frame import FRAME_BYTES, SAMPLE_BYTES
 
-LINK_VERSION = 1
-MAX_DATAGRAM = 208 * 1024
-"""Below what a Unix socket takes in one piece with default buffers."""
-MAX_TICK_LEGS = 300
-MAX_PLAY_BYTES = 60_000
-MAX_CONTROL_MESSAGES = 256
+CONTROL_LIMIT_BYTES = 65_536
+"""Longest control datagram; its longest message must fit with room to spare."""
+CONTROL_BATCH_LIMIT = 64
+"""Most messages of one control datagram."""
+TICK_LEGS_LIMIT = 300
+"""Most legs of one tick datagram; a busier worker sends several with the same time."""
+PLAY_LIMIT_BYTES = 60_000
+"""Most PCM of one play datagram (1.875 s); longer audio is sent in several."""
 
-_MEDIA = struct.Struct("<BBHIdfI")
-_PLAY = struct.Struct("<B3xI")
-_C, _M, _P = b"CMP"
+_TICK = struct.Struct("<cBHIdfI")
+_PLAY = struct.Struct("<c3xI")
+LEG_BYTES = 4
+TICK_HEADER_BYTES = _TICK.size
+DATAGRAM_LIMIT_BYTES = TICK_HEADER_BYTES + TICK_LEGS_LIMIT * (LEG_BYTES + FRAME_BYTES)
+"""Longest datagram of all; a receive buffer needs one byte more, to notice a longer one."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hello:
-    """A worker introduces itself."""
-
-    version: int
-    pid: int
-    facts: dict[str, Any]
-    """What the worker wants to tell about itself (engine version, ports, …)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Welcome:
-    """The gateway takes the worker."""
-
-    version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ping:
-    """Are you there?"""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pong:
-    """I am; answers the ping of this number. `counters` are the worker's own, for metrics."""
-
-    number: int
-    counters: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """The worker refused an offer by itself."""
-
-    offered: events.Offered
-    cause: HangupCause
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnLeg:
-    """An event of a leg."""
-
-    leg: int
-    event: events.Event
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """Audio for a leg's playout queue."""
-
-    leg: int
-    pcm: bytes
+_EVENTS = {name: RecordCodec(kind) for name, kind in EVENT_NAMES.items()}
+_MESSAGES = {name: RecordCodec(kind) for name, kind in MESSAGE_NAMES.items()}
+_NAMES: dict[type, str] = {
+    codec.kind: name for table in (_EVENTS, _MESSAGES) for name, codec in table.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One media tick of a worker; the arrays are views into the received bytes."""
+    """One tick's audio of many legs; the views point into the datagram it was read from."""
 
     sequence: int
     at_s: float
     lateness_s: float
+    """How late the media clock ran when the tick was taken."""
     dropped_total: int
-    legs: npt.NDArray[np.uint32]
-    """Shape (n,)."""
-    pcm: npt.NDArray[np.int16]
-    """Shape (n, 320)."""
+    """Frames that the worker dropped since it started because the link was full."""
+    legs: memoryview
+    """u32 leg numbers."""
+    pcm: memoryview
+    """640 bytes per leg, in the same order."""
 
 
-Control = Hello | Welcome | Ping | Pong | Refused | OnLeg | commands.Command
-Message = Control | Tick | Play
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Audio for one leg; the view points into the datagram it was read from."""
 
-_EVENTS: dict[str, type] = {
-    "offered": events.Offered,
-    "ringing": events.Ringing,
-    "answered": events.Answered,
-    "media_up": events.MediaUp,
-    "marked": events.Marked,
-    "cleared": events.Cleared,
-    "dtmf_in": events.Dtmf,
-    "statistics": events.Statistics,
-    "ended": events.Ended,
-}
-_OTHERS: dict[str, type] = {
-    "hello": Hello,
-    "welcome": Welcome,
-    "ping": Ping,
-    "pong": Pong,
-    "refused": Refused,
-    "answer": commands.Answer,
-    "reject": commands.Reject,
-    "mark": commands.Mark,
-    "clear": commands.Clear,
-    "dtmf_out": commands.SendDtmf,
-    "hang_up": commands.HangUp,
-    "place": commands.Place,
-    "drain": commands.Drain,
-}
-_NAMES: dict[type, str] = {kind: name for name, kind in (_EVENTS | _OTHERS).items()}
+    leg: int
+    pcm: memoryview
 
 
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
-    return value
+Datagram = list[Message] | Tick | Play
 
 
-def encode_control(messages: Sequence[Control]) -> bytes:
-    """Return one datagram. Raises `LinkProtocolError` if it would be too large."""
-    rows = []
-    for message in messages:
-        if isinstance(message, OnLeg):
-            row = {"t": _NAMES[type(message.event)], "leg": message.leg, **_plain(message.event)}
-        else:
-            row = {"t": _NAMES[type(message)], **_plain(message)}
-        rows.append(row)
-    data = b"C" + json.dumps(rows, separators=(",", ":")).encode()
-    if len(data) > MAX_DATAGRAM:
-        raise LinkProtocolError(f"control datagram of {len(data)} bytes")
-    return data
+def encode_message(message: Message) -> bytes:
+    """Return the JSON of one control message, to be joined by `join_control`.
+
+    Raises `LinkProtocolError` if a number is not finite.
+    """
+    if isinstance(message, LegReport):
+        name = _NAMES[type(message.event)]
+        wire = _EVENTS[name].to_wire(message.event)
+        wire["leg"] = message.leg
+    else:
+        name = _NAMES[type(message)]
+        wire = _MESSAGES[name].to_wire(message)
+    wire["t"] = name
+    try:
+        text = json.dumps(wire, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise LinkProtocolError(f"{name}: {error}") from error
+    return text.encode("utf-8")
 
 
-def encode_play(leg: int, pcm: bytes) -> list[bytes]:
-    """Return the datagrams that carry `pcm` to a leg."""
-    head = _PLAY.pack(_P, leg)
-    return [
-        head + pcm[start : start + MAX_PLAY_BYTES] for start in range(0, len(pcm), MAX_PLAY_BYTES)
-    ]
+def join_control(parts: Sequence[bytes]) -> bytes:
+    """Return the control datagram that holds these messages, in order."""
+    return b"".join((b"C[", b",".join(parts), b"]"))
+
+
+def batch_size(parts: Iterable[bytes]) -> int:
+    """Return how many of the first messages fit into one control datagram (at least one)."""
+    total = 2
+    count = 0
+    for part in parts:
+        total += len(part) + 1
+        if count and (total > CONTROL_LIMIT_BYTES or count == CONTROL_BATCH_LIMIT):
+            break
+        count += 1
+    return count
 
 
 def encode_tick(
@@ -181,118 +115,99 @@ def encode_tick(
     lateness_s: float,
     dropped_total: int,
     legs: Sequence[int],
-    frames: Sequence[bytes | bytearray],
+    frames: Sequence[bytes | bytearray | memoryview],
 ) -> bytes:
-    """Return one datagram with a 640-byte frame of each leg (at most `MAX_TICK_LEGS`)."""
+    """Return one tick datagram; raises `ValueError` for more than `TICK_LEGS_LIMIT` legs."""
     count = len(legs)
-    head = _MEDIA.pack(
-        _M, 0, count, sequence & 0xFFFFFFFF, at_s, lateness_s, dropped_total & 0xFFFFFFFF
+    if count > TICK_LEGS_LIMIT or count != len(frames):
+        raise ValueError(f"{count} legs and {len(frames)} frames do not make a tick")
+    head = _TICK.pack(
+        b"M", 0, count, sequence & 0xFFFF_FFFF, at_s, lateness_s, dropped_total & 0xFFFF_FFFF
     )
-    return b"".join((head, struct.pack(f"<{count}I", *legs), *frames))
+    datagram = b"".join((head, struct.pack(f"<{count}I", *legs), *frames))
+    if len(datagram) != TICK_HEADER_BYTES + count * (LEG_BYTES + FRAME_BYTES):
+        raise ValueError("a frame is not 640 bytes")
+    return datagram
 
 
-def decode(data: bytes | memoryview) -> list[Message]:
-    """Return the messages of one datagram. Raises `LinkProtocolError`."""
-    if not data:
+def encode_play(leg: int, pcm: bytes) -> Iterator[bytes]:
+    """Yield the play datagrams that carry `pcm`; raises `ValueError` for an odd length."""
+    if len(pcm) % SAMPLE_BYTES:
+        raise ValueError(f"{len(pcm)} bytes are not whole 16-bit samples")
+    head = _PLAY.pack(b"P", leg)
+    for start in range(0, len(pcm), PLAY_LIMIT_BYTES):
+        yield head + pcm[start : start + PLAY_LIMIT_BYTES]
+
+
+def decode(datagram: memoryview) -> Datagram:
+    """Return what a datagram says; raises `LinkProtocolError` for anything malformed."""
+    if not datagram:
         raise LinkProtocolError("empty datagram")
-    match data[0]:
-        case 0x4D:
-            return [_decode_tick(data)]
-        case 0x50:
-            return [_decode_play(data)]
-        case 0x43:
-            return list(_decode_control(data))
-        case other:
-            raise LinkProtocolError(f"unknown datagram type {other}")
+    reader = _READERS.get(datagram[0])
+    if reader is None:
+        raise LinkProtocolError(f"unknown datagram type {datagram[0]:#04x}")
+    return reader(datagram)
 
 
-def _decode_tick(data: bytes | memoryview) -> Tick:
-    if len(data) < _MEDIA.size:
-        raise LinkProtocolError("short media datagram")
-    _, _, count, sequence, at_s, lateness_s, dropped = _MEDIA.unpack_from(data)
-    start = _MEDIA.size + 4 * count
-    if count > MAX_TICK_LEGS or len(data) != start + count * FRAME_BYTES:
-        raise LinkProtocolError(f"media datagram of {len(data)} bytes for {count} legs")
-    legs = np.frombuffer(data, dtype="<u4", count=count, offset=_MEDIA.size)
-    pcm = np.frombuffer(data, dtype="<i2", count=count * FRAME_SAMPLES, offset=start)
-    return Tick(sequence, at_s, lateness_s, dropped, legs, pcm.reshape(count, FRAME_SAMPLES))
+def _decode_tick(datagram: memoryview) -> Tick:
+    if len(datagram) < TICK_HEADER_BYTES:
+        raise LinkProtocolError("tick shorter than its header")
+    _, zero, count, sequence, at_s, lateness_s, dropped = _TICK.unpack_from(datagram)
+    if zero or count > TICK_LEGS_LIMIT:
+        raise LinkProtocolError(f"tick of {count} legs")
+    if not (math.isfinite(at_s) and math.isfinite(lateness_s)):
+        raise LinkProtocolError("tick at no time")
+    split = TICK_HEADER_BYTES + count * LEG_BYTES
+    if len(datagram) != split + count * FRAME_BYTES:
+        raise LinkProtocolError(f"tick of {count} legs in {len(datagram)} bytes")
+    return Tick(
+        sequence, at_s, lateness_s, dropped, datagram[TICK_HEADER_BYTES:split], datagram[split:]
+    )
 
 
-def _decode_play(data: bytes | memoryview) -> Play:
-    size = len(data) - _PLAY.size
-    if size < 0 or size > MAX_PLAY_BYTES or size % 2:
-        raise LinkProtocolError(f"play datagram of {len(data)} bytes")
-    _, leg = _PLAY.unpack_from(data)
-    return Play(leg, bytes(data[_PLAY.size :]))
+def _decode_play(datagram: memoryview) -> Play:
+    if len(datagram) < _PLAY.size:
+        raise LinkProtocolError("play shorter than its header")
+    _, leg = _PLAY.unpack_from(datagram)
+    pcm = datagram[_PLAY.size :]
+    if len(pcm) % SAMPLE_BYTES or len(pcm) > PLAY_LIMIT_BYTES:
+        raise LinkProtocolError(f"play of {len(pcm)} bytes")
+    return Play(leg, pcm)
 
 
-def _decode_control(data: bytes | memoryview) -> list[Control]:
+def _decode_control(datagram: memoryview) -> list[Message]:
+    if len(datagram) > CONTROL_LIMIT_BYTES:
+        raise LinkProtocolError(f"control datagram of {len(datagram)} bytes")
     try:
-        rows = json.loads(bytes(data[1:]))
+        parsed = json.loads(str(datagram[1:], "utf-8"))
     except (ValueError, RecursionError) as error:
-        raise LinkProtocolError(f"control datagram is not JSON: {error}") from error
-    if not isinstance(rows, list) or len(rows) > MAX_CONTROL_MESSAGES:
-        raise LinkProtocolError("control datagram is not a bounded array")
-    return [_message(row) for row in rows]
+        raise LinkProtocolError("control datagram is not JSON") from error
+    if not isinstance(parsed, list) or len(parsed) > CONTROL_BATCH_LIMIT:
+        raise LinkProtocolError(f"expected an array of at most {CONTROL_BATCH_LIMIT} messages")
+    return [_decode_message(wire) for wire in parsed]
 
 
-def _message(row: Any) -> Control:
-    if not isinstance(row, dict):
-        raise LinkProtocolError("control message is not an object")
-    values = dict(row)
-    name = values.pop("t", None)
+def _decode_message(wire: object) -> Message:
+    if not isinstance(wire, dict):
+        raise LinkProtocolError("a control message is not an object")
+    name = wire.pop("t", None)
     if not isinstance(name, str):
-        raise LinkProtocolError("control message has no type")
-    if (event := _EVENTS.get(name)) is not None:
-        leg = values.pop("leg", None)
-        if not _fits(leg, int):
-            raise LinkProtocolError(f"{name} without a leg number")
-        return OnLeg(leg=leg, event=_build(event, values))
-    if (other := _OTHERS.get(name)) is None:
-        raise LinkProtocolError(f"unknown control message {name!r}")
-    built: Control = _build(other, values)
-    return built
+        raise LinkProtocolError("a control message has no type")
+    if codec := _EVENTS.get(name):
+        leg = _leg_number(wire.pop("leg", None))
+        event = codec.from_wire(wire)
+        return LegReport(leg, event)  # type: ignore[arg-type]  # the table has only events
+    if codec := _MESSAGES.get(name):
+        if "leg" in wire:
+            _leg_number(wire["leg"])
+        return codec.from_wire(wire)  # type: ignore[return-value]  # the table has only messages
+    raise LinkProtocolError(f"unknown control message {name[:40]!r}")
 
 
-@cache
-def _hints(kind: type) -> Mapping[str, Any]:
-    return get_type_hints(kind)
+def _leg_number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 0xFFFF_FFFF:
+        raise LinkProtocolError("expected a leg number")
+    return value
 
 
-def _build(kind: type, values: Mapping[str, Any]) -> Any:
-    """Make the dataclass `kind` of JSON values, checking each against its annotation."""
-    hints = _hints(kind)
-    made: dict[str, Any] = {}
-    for name, value in values.items():
-        hint = hints.get(name)
-        if hint is None:
-            raise LinkProtocolError(f"{kind.__name__} has no field {name!r}")
-        made[name] = _convert(kind, name, hint, value)
-    try:
-        return kind(**made)
-    except TypeError as error:
-        raise LinkProtocolError(str(error)) from error
-
-
-def _convert(kind: type, name: str, hint: Any, value: Any) -> Any:
-    if isinstance(hint, UnionType):
-        raise LinkProtocolError(f"{kind.__name__}.{name} cannot travel on the link")
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        try:
-            return hint(value)
-        except ValueError as error:
-            raise LinkProtocolError(f"{kind.__name__}.{name}: {error}") from error
-    if is_dataclass(hint) and isinstance(value, dict):
-        return _build(hint if isinstance(hint, type) else type(hint), value)
-    origin = getattr(hint, "__origin__", hint)
-    if not _fits(value, origin):
-        raise LinkProtocolError(f"{kind.__name__}.{name} has the wrong type")
-    return float(value) if origin is float else value
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, kind)
+_READERS = {ord("C"): _decode_control, ord("M"): _decode_tick, ord("P"): _decode_play}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from gateway.errors import EndpointError, LinkError
+from gateway.errors import EndpointError, LinkClosed, LinkError
 from gateway.link import protocol
 from gateway.link.connection import LinkConnection
 from gateway.model import commands
@@ -137,6 +137,10 @@ class Supervisor:
 
         def on_closed(error: LinkError | None) -> None:
             self._failure = self._failure or (str(error) if error else "it closed the link")
+            if not hello.done():
+                hello.set_exception(LinkClosed(self._failure))
+                # Looked at here, since nobody awaits it when the start failed before the handshake.
+                hello.exception()
             lost.set()
 
         def on_message(message: protocol.Message) -> None:
@@ -155,7 +159,7 @@ class Supervisor:
         came_up = False
         try:
             self._process = await self._spawn(theirs)
-            came_up = await self._handshake(connection, hello, lost)
+            came_up = await self._handshake(connection, hello)
             if came_up:
                 await self._watch(connection, lost)
         except OSError as error:
@@ -180,20 +184,16 @@ class Supervisor:
             )
 
     async def _handshake(
-        self, connection: LinkConnection, hello: asyncio.Future[protocol.Hello], lost: asyncio.Event
+        self, connection: LinkConnection, hello: asyncio.Future[protocol.Hello]
     ) -> bool:
-        gone = asyncio.create_task(lost.wait())
         try:
-            await asyncio.wait(
-                {gone, hello}, timeout=HANDSHAKE_S, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            gone.cancel()
-        if not hello.done() or lost.is_set():
-            hello.cancel()
-            self._failure = self._failure or "no handshake"
+            async with asyncio.timeout(HANDSHAKE_S):
+                greeting = await hello
+        except TimeoutError:
+            self._failure = "no handshake"
             return False
-        greeting = hello.result()
+        except LinkClosed:
+            return False
         if greeting.version != protocol.LINK_VERSION:
             self._failure = f"it speaks link version {greeting.version}"
             return False

@@ -61,7 +61,9 @@ class WorkerLink:
 
     def hello(self, facts: Mapping[str, Any]) -> None:
         """Introduce the worker; the first thing sent."""
-        self._send(protocol.Hello(version=protocol.LINK_VERSION, pid=os.getpid(), facts=dict(facts)))
+        self._send(
+            protocol.Hello(version=protocol.LINK_VERSION, pid=os.getpid(), facts=dict(facts))
+        )
 
     def send_event(self, leg: int, event: events.Event) -> None:
         """Report an event of a leg. Never blocks."""

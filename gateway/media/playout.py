@@ -1,141 +1,219 @@
-"""The playout queue of one leg: audio pushed ahead, marks in it, and a clear that says where it stopped.
+"""The playout queue of one leg: decides what is played on each tick and which marks it passes."""
 
-The queue is plain and synchronous. One thread feeds it (`play`, `mark`, `clear`), one media clock
-drains it (`next_frame`); a lock that is held for microseconds keeps the two apart.
-"""
-
+import struct
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.model.endpoint import MARKS_LIMIT, PLAYOUT_LIMIT_MS
-from gateway.model.frame import BYTES_PER_MS, FRAME_BYTES, SILENCE
+from gateway.model.frame import BYTES_PER_MS, FRAME_BYTES, SAMPLE_BYTES, SAMPLES_PER_MS
 
-LIMIT_BYTES = PLAYOUT_LIMIT_MS * BYTES_PER_MS
+FADE_MS = 5
+"""Length of the ramp that ends audio cut by `clear`, so that the cut does not click."""
+
+_FADE_SAMPLES = FADE_MS * SAMPLES_PER_MS
+_FADE_BYTES = _FADE_SAMPLES * SAMPLE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class MarkReached:
-    """A mark that left the queue."""
+class ReachedMark:
+    """A mark that playout passed."""
 
     name: str
     played_ms: float
-    cleared: bool
+    """Position of the mark: queued audio played before it since the leg began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """What a `clear` took away."""
+
+    marks: tuple[str, ...]
+    """Names of the marks that were not reached, in the order they were queued."""
+    played_ms: float
+    """Queued audio played since the leg began."""
+
+
+_NO_MARKS: tuple[ReachedMark, ...] = ()
 
 
 class PlayoutQueue:
-    """What one leg still has to play.
+    """Audio and marks in the order they were queued; marks are positions between samples.
 
-    Bounded: audio over `PLAYOUT_LIMIT_MS` is dropped, newest first, and counted in `dropped_frames`; a mark over
-    `MARKS_LIMIT` comes back cleared at once. Until `release` nothing plays: audio queued before media
-    is up waits for it.
+    One thread queues (`play`, `mark`, `clear`, `hold`, `release`), one thread takes a frame every
+    20 ms (`next_frame`); the two may be the same. Each method is safe by itself. Who reports marks
+    from both threads must hold `lock` around the call *and* the sending of what it returned:
+    otherwise a mark that was reached could be reported after the `Cleared` that followed it.
+
+    Audio counts as played when its frame is handed out, since that is when the packet leaves. A queue
+    starts held: it hands out nothing until `release`, so what is queued before the far end can hear
+    is kept.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._chunks: deque[bytes] = deque()
-        self._offset = 0
-        """Bytes of the first chunk that were played."""
-        self._queued = 0
-        """Bytes not yet played."""
-        self._pushed = 0
-        """Bytes accepted since the beginning, less what clears threw away: the position of the queue's end."""
-        self._played = 0
-        self._marks: deque[tuple[int, str]] = deque()
-        self._held = True
+    def __init__(
+        self, *, limit_ms: int = PLAYOUT_LIMIT_MS, marks_limit: int = MARKS_LIMIT
+    ) -> None:
+        self.lock = threading.RLock()
+        self._limit_bytes = limit_ms * BYTES_PER_MS
+        self._marks_limit = marks_limit
+        self._items: deque[bytes | str] = deque()  # bytes: audio; str: a mark
+        self._offset = 0  # bytes already taken from the first item
+        self._queued_bytes = 0
+        self._played_bytes = 0
         self._dropped_bytes = 0
+        self._marks = 0
+        self._is_held = True
+        self._is_sounding = False  # the frame before ended in queued audio
+        self._fade: bytes | None = None
 
     @property
     def played_ms(self) -> float:
-        """Queued audio played so far, in milliseconds; silence between does not count."""
-        return self._played / BYTES_PER_MS
+        """Queued audio handed out since the leg began; silence and padding do not count."""
+        return self._played_bytes / BYTES_PER_MS
 
     @property
-    def dropped_frames(self) -> int:
+    def queued_ms(self) -> float:
+        """Audio that waits."""
+        return self._queued_bytes / BYTES_PER_MS
+
+    @property
+    def dropped(self) -> int:
+        """Audio that did not fit, in frames of 20 ms, rounded up."""
         return -(-self._dropped_bytes // FRAME_BYTES)
 
     @property
-    def is_empty(self) -> bool:
-        return not self._queued and not self._marks
+    def is_held(self) -> bool:
+        """Whether playout waits for `release`."""
+        return self._is_held
 
-    def play(self, pcm: bytes) -> None:
-        """Append PCM16 mono 16 kHz of any even length."""
-        if len(pcm) % 2:
-            raise ValueError(f"{len(pcm)} bytes are not whole samples")
-        with self._lock:
-            room = LIMIT_BYTES - self._queued
-            if len(pcm) > room:
-                self._dropped_bytes += len(pcm) - room
-                pcm = pcm[:room]
-            if pcm:
-                self._chunks.append(pcm)
-                self._queued += len(pcm)
-                self._pushed += len(pcm)
-
-    def mark(self, name: str) -> MarkReached | None:
-        """Put a mark behind what is queued; returns it at once (cleared) if there are too many."""
-        with self._lock:
-            if len(self._marks) >= MARKS_LIMIT:
-                return MarkReached(name, self.played_ms, cleared=True)
-            self._marks.append((self._pushed, name))
-            return None
+    def hold(self) -> None:
+        """Hand out nothing and reach no marks until `release`."""
+        with self.lock:
+            self._is_held = True
 
     def release(self) -> None:
-        """Media is up: begin to play."""
-        self._held = False
+        """Begin, or go on, with the next `next_frame`; may be called more than once."""
+        with self.lock:
+            self._is_held = False
 
-    def clear(self) -> tuple[list[MarkReached], float]:
-        """Drop everything queued; returns the marks not reached and the position in ms."""
-        with self._lock:
-            marks = [MarkReached(name, self.played_ms, cleared=True) for _, name in self._marks]
-            self._marks.clear()
-            self._chunks.clear()
-            self._offset = 0
-            self._queued = 0
-            self._pushed = self._played
-            return marks, self.played_ms
+    def play(self, pcm: bytes | bytearray | memoryview) -> int:
+        """Append audio (PCM16 mono 16 kHz); returns the bytes dropped because the queue is full.
 
-    def next_frame(self) -> tuple[bytes | None, list[MarkReached] | None]:
-        """Return the 640 bytes of the next 20 ms (None: nothing to play) and the marks reached.
-
-        A mark is reached when the audio before it has been handed out, so a mark at the very beginning comes
-        with the first frame. The last frame is filled up with silence.
+        What does not fit is dropped from the end of `pcm`. `bytes` are kept without a copy. Raises
+        `ValueError` for an odd length.
         """
-        if self._held or (not self._queued and not self._marks):
-            return None, None
-        with self._lock:
-            frame = self._take() if self._queued else None
-            reached: list[MarkReached] | None = None
-            while self._marks and self._marks[0][0] <= self._played:
-                position, name = self._marks.popleft()
-                reached = reached or []
-                reached.append(MarkReached(name, position / BYTES_PER_MS, cleared=False))
-            return frame, reached
+        chunk = bytes(pcm)
+        if len(chunk) % SAMPLE_BYTES:
+            raise ValueError(f"{len(chunk)} bytes are not whole 16-bit samples")
+        with self.lock:
+            room = self._limit_bytes - self._queued_bytes
+            excess = max(0, len(chunk) - room)
+            if excess:
+                chunk = chunk[:room]
+                self._dropped_bytes += excess
+            if chunk:
+                self._items.append(chunk)
+                self._queued_bytes += len(chunk)
+        return excess
 
-    def _take(self) -> bytes:
-        first = self._chunks[0]
-        start = self._offset
-        stop = start + FRAME_BYTES
-        if stop < len(first):
-            self._offset = stop
-            self._queued -= FRAME_BYTES
-            self._played += FRAME_BYTES
-            return first[start:stop]
-        parts = [first[start:]]
-        have = len(parts[0])
-        self._chunks.popleft()
-        self._offset = 0
-        while have < FRAME_BYTES and self._chunks:
-            chunk = self._chunks[0]
-            part = chunk[: FRAME_BYTES - have]
+    def mark(self, name: str) -> bool:
+        """Put a mark after what is queued; False if there are too many (report it cleared then)."""
+        with self.lock:
+            if self._marks >= self._marks_limit:
+                return False
+            self._items.append(name)
+            self._marks += 1
+            return True
+
+    def clear(self) -> Clearing:
+        """Drop everything that waits.
+
+        If audio was sounding, the next frame still carries the first `FADE_MS` of what was dropped,
+        faded out. That fade counts as cleared, not as played: who resumes at `played_ms` repeats it.
+        """
+        with self.lock:
+            if self._is_sounding and not self._is_held:
+                self._fade = self._faded()
+            self._is_sounding = False
+            marks = tuple(item for item in self._items if isinstance(item, str))
+            self._items.clear()
+            self._offset = 0
+            self._queued_bytes = 0
+            self._marks = 0
+            return Clearing(marks, self.played_ms)
+
+    def next_frame(self) -> tuple[bytes | None, Sequence[ReachedMark]]:
+        """Take the next 20 ms (640 bytes), or None for silence, and the marks reached with it.
+
+        A last partial frame is padded with silence only if no audio follows it in the queue. A mark is
+        reached with the frame that carries the last sample before it; marks with nothing before them are
+        reached by the next call, whether or not there is audio.
+        """
+        with self.lock:
+            if self._fade is not None:
+                fade, self._fade = self._fade, None
+                return fade, _NO_MARKS
+            if self._is_held or not self._items:
+                self._is_sounding = False
+                return None, _NO_MARKS
+            first = self._items[0]
+            start = self._offset
+            stop = start + FRAME_BYTES
+            # By far the most frequent case, 50 times a second per call: one slice and nothing else.
+            if type(first) is bytes and stop < len(first):
+                self._offset = stop
+                self._queued_bytes -= FRAME_BYTES
+                self._played_bytes += FRAME_BYTES
+                self._is_sounding = True
+                return first[start:stop], _NO_MARKS
+            return self._assemble()
+
+    def _assemble(self) -> tuple[bytes | None, Sequence[ReachedMark]]:
+        """Build a frame from several items; ends with the marks that lie right behind it."""
+        items = self._items
+        reached: list[ReachedMark] = []
+        parts: list[bytes] = []
+        missing = FRAME_BYTES
+        while items:
+            item = items[0]
+            if isinstance(item, str):
+                reached.append(ReachedMark(item, self.played_ms))
+                self._marks -= 1
+                items.popleft()
+                continue
+            if not missing:
+                break
+            part = item[self._offset : self._offset + missing]
             parts.append(part)
-            have += len(part)
-            if len(part) == len(chunk):
-                self._chunks.popleft()
-            else:
-                self._offset = len(part)
-        self._queued -= have
-        self._played += have
-        if have < FRAME_BYTES:
-            parts.append(SILENCE[have:])
-        return b"".join(parts)
+            missing -= len(part)
+            self._queued_bytes -= len(part)
+            self._played_bytes += len(part)
+            self._offset += len(part)
+            if self._offset == len(item):
+                items.popleft()
+                self._offset = 0
+        self._is_sounding = bool(parts)
+        if not parts:
+            return None, reached
+        if missing:
+            parts.append(bytes(missing))
+        return b"".join(parts), reached
+
+    def _faded(self) -> bytes | None:
+        """Return a frame with the audio that waits first, ramped down to nothing."""
+        head = bytearray()
+        offset = self._offset
+        for item in self._items:
+            if isinstance(item, bytes):
+                head += item[offset : offset + _FADE_BYTES - len(head)]
+                offset = 0
+            if len(head) == _FADE_BYTES:
+                break
+        if not head:
+            return None
+        count = len(head) // SAMPLE_BYTES
+        layout = f"<{count}h"
+        samples = struct.unpack(layout, head)
+        ramp = (value * (count - index) // (count + 1) for index, value in enumerate(samples))
+        return struct.pack(layout, *ramp).ljust(FRAME_BYTES, b"\0")

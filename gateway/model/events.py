@@ -161,9 +161,7 @@ class Ended:
     """For people and logs: the SIP status and reason, or what went wrong."""
 
 
-LegEvent = (
-    Ringing | Answered | MediaUp | Marked | Cleared | Dtmf | Statistics | Ended
-)
+LegEvent = Ringing | Answered | MediaUp | Marked | Cleared | Dtmf | Statistics | Ended
 """Everything that may follow an `Offered`."""
 
 Event = Offered | LegEvent

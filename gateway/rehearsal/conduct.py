@@ -50,7 +50,9 @@ INTERRUPT_AFTER_S = 0.5
 class Conductor:
     """Decides what the caller does next. Pure: give it events and the time, take its action."""
 
-    def __init__(self, script: Script, *, patience_s: float = 1.3, answer_bound_s: float = 12.0) -> None:
+    def __init__(
+        self, script: Script, *, patience_s: float = 1.3, answer_bound_s: float = 12.0
+    ) -> None:
         self._script = script
         self._patience_s = patience_s
         self._answer_bound_s = answer_bound_s

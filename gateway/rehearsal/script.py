@@ -111,7 +111,9 @@ def parse(text: str, source: str = "script") -> Script:
         if len(steps) > MAX_LINES:
             raise ConfigError(f"{source}: more than {MAX_LINES} steps")
     if not steps:
-        raise ConfigError(f"{source}: nothing to say; write one line for each thing the caller says")
+        raise ConfigError(
+            f"{source}: nothing to say; write one line for each thing the caller says"
+        )
     return Script(tuple(steps), tuple(greeting))
 
 

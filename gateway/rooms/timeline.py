@@ -84,5 +84,7 @@ class Recorder(Protocol):
     def append(self, entry: Entry) -> None:
         """Add one line to the room's timeline."""
 
-    def call_ended(self, call_id: str, *, cause: HangupCause, detail: str, offset_ms: float) -> None:
+    def call_ended(
+        self, call_id: str, *, cause: HangupCause, detail: str, offset_ms: float
+    ) -> None:
         """Close the call's record."""

@@ -1,0 +1,1 @@
+"""Local models: speech recognition, voice, end of turn, embeddings."""

@@ -1,0 +1,139 @@
+"""Turns dataclasses into JSON objects and back, checking every name, type and size on the way in."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import TypeVar, get_args, get_origin, get_type_hints
+
+from gateway.errors import LinkProtocolError
+
+TEXT_LIMIT = 2_048
+"""Most characters of one string. Longer ones come from the network (headers): they are cut on sending."""
+ENTRIES_LIMIT = 32
+"""Most entries of one mapping; more are left out on sending."""
+INTEGER_LIMIT = 2**53
+"""Integers beyond this lose digits in other JSON readers; none of ours comes near."""
+
+Wire = Mapping[str, object]
+Record = TypeVar("Record")
+_Encode = Callable[[object], object]
+_Decode = Callable[[object], object]
+
+
+def _encode_text(value: object) -> str:
+    text = str(value)[:TEXT_LIMIT]
+    if not text.isascii():
+        # Names from the network may hold lone surrogates, which no UTF-8 writer after us would take.
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text
+
+
+def _decode_text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > TEXT_LIMIT:
+        raise LinkProtocolError(f"expected a string of at most {TEXT_LIMIT} characters")
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise LinkProtocolError("a string holds a lone surrogate")
+    return value
+
+
+def _decode_bool(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise LinkProtocolError("expected true or false")
+    return value
+
+
+def _decode_int(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > INTEGER_LIMIT:
+        raise LinkProtocolError("expected an integer")
+    return value
+
+
+def _encode_float(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def _decode_float(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise LinkProtocolError("expected a number")
+    if isinstance(value, int) and abs(value) > INTEGER_LIMIT:
+        raise LinkProtocolError("expected a smaller number")
+    if not math.isfinite(value):
+        raise LinkProtocolError("expected a finite number")
+    return float(value)
+
+
+def _encode_mapping(value: object) -> dict[str, str]:
+    assert isinstance(value, dict)
+    pairs = list(value.items())[:ENTRIES_LIMIT]
+    return {_encode_text(key): _encode_text(text) for key, text in pairs}
+
+
+def _decode_mapping(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or len(value) > ENTRIES_LIMIT:
+        raise LinkProtocolError(f"expected an object of at most {ENTRIES_LIMIT} entries")
+    return {_decode_text(key): _decode_text(text) for key, text in value.items()}
+
+
+def _same(value: object) -> object:
+    return value
+
+
+_PLAIN: dict[object, tuple[_Encode, _Decode]] = {
+    str: (_encode_text, _decode_text),
+    bool: (_same, _decode_bool),
+    int: (_same, _decode_int),
+    float: (_encode_float, _decode_float),
+}
+
+
+def _enum_decoder(kind: type[StrEnum]) -> _Decode:
+    values = {member.value: member for member in kind}
+
+    def decode(value: object) -> object:
+        if not isinstance(value, str) or value not in values:
+            raise LinkProtocolError(f"expected a {kind.__name__}")
+        return values[value]
+
+    return decode
+
+
+def _codec_of(hint: object) -> tuple[_Encode, _Decode]:
+    if plain := _PLAIN.get(hint):
+        return plain
+    if get_origin(hint) is dict and get_args(hint) == (str, str):
+        return _encode_mapping, _decode_mapping
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return str, _enum_decoder(hint)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        nested = RecordCodec(hint)
+        return nested.to_wire, nested.from_wire
+    raise TypeError(f"no wire form for {hint!r}")
+
+
+class RecordCodec:
+    """Writes and reads one dataclass; on the wire every field is present and no other is allowed."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+        hints = get_type_hints(kind)
+        names = [each.name for each in dataclasses.fields(kind)]
+        self._fields = [(name, *_codec_of(hints[name])) for name in names]
+        self._names = frozenset(names)
+
+    def to_wire(self, record: object) -> dict[str, object]:
+        """Return the JSON object; long strings and large mappings are cut to their limits."""
+        return {name: encode(getattr(record, name)) for name, encode, _ in self._fields}
+
+    def from_wire(self, wire: object) -> object:
+        """Return the dataclass; raises `LinkProtocolError` naming what is wrong."""
+        if not isinstance(wire, dict) or wire.keys() != self._names:
+            raise LinkProtocolError(f"not the fields of {self.kind.__name__}")
+        values = {}
+        for name, _, decode in self._fields:
+            try:
+                values[name] = decode(wire[name])
+            except LinkProtocolError as error:
+                raise LinkProtocolError(f"{self.kind.__name__}.{name}: {error}") from None
+        return self.kind(**values)

@@ -1,0 +1,1 @@
+"""The browser worker; empty until calls from browsers are served."""
