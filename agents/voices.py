@@ -23,7 +23,7 @@ MOST_CHARACTERS = 5_000
 """Longest text of one `speak`: over five minutes of speech."""
 
 _LOCAL_RENDERING = 1
-"""To be raised with every change of how the embedded voice sounds: cached audio is then made anew."""
+"""Raised with every change of how the embedded voice sounds: cached audio is then made anew."""
 
 
 class LocalVoice:
@@ -38,7 +38,7 @@ class LocalVoice:
         return self._name
 
     async def speak(self, text: str, urgency: Urgency) -> Speech:
-        """Render text of any number of sentences, one job each, so that others get their turn between.
+        """Render text of any number of sentences, one job each, so that others get a turn between.
 
         Text without anything sayable (blank, only emoji) gives a speech without audio.
 
@@ -59,7 +59,7 @@ _ESPEAK_PARALLEL = 2
 
 
 class EspeakVoice:
-    """The espeak-ng program (a separate process per text). Plain, but starts in 10 ms. On the event loop."""
+    """The espeak-ng program, a process per text: plain, but ready in 10 ms. On the event loop."""
 
     def __init__(self, voice: str = "en-us", words_per_minute: int = 165) -> None:
         self._arguments = ("-v", voice, "-s", str(words_per_minute), "--stdin", "--stdout")
@@ -75,7 +75,7 @@ class EspeakVoice:
         """Whether the program is on the path."""
         return shutil.which(_PROGRAM) is not None
 
-    async def speak(self, text: str, urgency: Urgency) -> Speech:
+    async def speak(self, text: str, urgency: Urgency) -> Speech:  # noqa: ARG002 (too quick to queue)
         """Render text of any length up to `MOST_CHARACTERS`; word timings are unknown.
 
         Raises:
@@ -118,9 +118,8 @@ class EspeakVoice:
                     process.kill()
                 await process.wait()
         if process.returncode != 0:
-            raise ProviderUnavailable(
-                f"espeak-ng failed ({process.returncode}): {complaint.decode(errors='replace')[:200]}"
-            )
+            reason = complaint.decode(errors="replace")[:200]
+            raise ProviderUnavailable(f"espeak-ng failed ({process.returncode}): {reason}")
         return out
 
 

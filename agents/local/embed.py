@@ -1,6 +1,7 @@
-"""Sentence embeddings: the mean of WordLlama's token vectors, so that close sentences have a high cosine.
+"""Sentence embeddings: means of WordLlama's token vectors; close sentences have a high cosine.
 
-The weights (`l2_supercat_256`, MIT) are a table of one 256-wide vector per token of Llama 2's tokenizer.
+The weights (`l2_supercat_256`, MIT) are a table of one 256-wide vector per token of Llama 2's
+tokenizer.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ class Embedder:
         return int(self._table.shape[1])
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return one row of length 1 per text, shape (n, width); a text without tokens gives zeros."""
+        """Return a row of length 1 per text, shape (n, width); no tokens give zeros."""
         rows = np.zeros((len(texts), self.width), dtype=np.float32)
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         for row, encoding in zip(rows, encodings, strict=True):

@@ -1,8 +1,9 @@
-"""Whisper's log-mel spectrogram in numpy: what both the recogniser and the end-of-turn model listen to.
+"""Whisper's log-mel spectrogram in numpy: what recogniser and end-of-turn model listen to.
 
 Defined in openai/whisper `audio.py`: 16 kHz, frames of 400 samples every 160 (periodic Hann window,
-centred, reflected at both ends), power spectrum, 80 triangular filters on Slaney's mel scale with equal
-area, log10 with a floor of 1e-10, then clamped to 8 (80 dB) below the loudest bin and scaled.
+centred, reflected at both ends), power spectrum, 80 triangular filters on Slaney's mel scale with
+equal area, log10 with a floor of 1e-10, then clamped to 8 (80 dB) below the loudest bin and
+scaled.
 """
 
 from functools import cache
@@ -71,7 +72,7 @@ def _hann() -> Array:
     return np.asarray(0.5 - 0.5 * np.cos(phase), dtype=np.float32)
 
 
-# Slaney's scale (Auditory Toolbox, 1998): linear up to 1 kHz (15 mel), then 27 mel per factor of 6.4.
+# Slaney's scale (Auditory Toolbox, 1998): linear to 1 kHz (15 mel), then 27 mel per factor 6.4.
 _LINEAR_HZ_PER_MEL = 200.0 / 3.0
 _BREAK_HZ = 1000.0
 _BREAK_MEL = _BREAK_HZ / _LINEAR_HZ_PER_MEL

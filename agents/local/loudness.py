@@ -23,7 +23,7 @@ _FADE_MS = 4
 
 
 def level(samples: Samples) -> Samples:
-    """Return speech at the standard loudness; peaks above the knee are bent to stay under the limit."""
+    """Return speech at the standard loudness; high peaks are bent to stay under the limit."""
     peak = float(np.abs(samples).max(initial=0.0))
     if peak == 0.0:
         return samples
@@ -37,7 +37,7 @@ def level(samples: Samples) -> Samples:
 
 
 def sounding_span(samples: Samples, rate_hz: int) -> tuple[int, int]:
-    """Return [start, stop) of what can be heard, with 10 ms before and 40 ms after; (0, 0) if nothing."""
+    """Return [start, stop) of what can be heard, 10 ms before to 40 ms after; or (0, 0)."""
     block = rate_hz * _BLOCK_MS // 1000
     blocks = len(samples) // block
     if blocks == 0:

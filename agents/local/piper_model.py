@@ -1,8 +1,9 @@
 """Runs a Piper (VITS) voice and also asks it how long each phoneme lasts.
 
-Published Piper models answer with audio only, but their graph computes whole frames per phoneme on the way
-(`/Ceil_output_0`). Serialised protobuf messages merge when concatenated, so a few bytes appended to
-the file declare that tensor a second output: word timings become exact to one frame (256 samples).
+Published Piper models answer with audio only, but their graph computes whole frames per phoneme on
+the way (`/Ceil_output_0`). Serialised protobuf messages merge when concatenated, so a few bytes
+appended to the file declare that tensor a second output: word timings become exact to one frame
+(256 samples).
 """
 
 import json
@@ -64,9 +65,9 @@ class PiperModel:
 def _open(model: Path, threads: int) -> tuple[onnxruntime.InferenceSession, bool]:
     content = model.read_bytes()
     if _DURATIONS.encode() not in content:
-        return open_session(model, threads), False
-    output = _field(_OUTPUT, _field(_NAME, _DURATIONS.encode()))
-    return open_session(content + _field(_GRAPH, output), threads), True
+        return open_session(model, threads, fixed_shapes=False), False
+    content += _field(_GRAPH, _field(_OUTPUT, _field(_NAME, _DURATIONS.encode())))
+    return open_session(content, threads, fixed_shapes=False), True
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""End of turn: Smart Turn v3 tells how likely it is, from intonation and words, that the caller finished.
+"""End of turn: Smart Turn v3 hears from intonation and words how likely the caller finished.
 
 The model (BSD-2, by Daily) takes Whisper's log-mel of the last 8 s and answers with a probability.
 """

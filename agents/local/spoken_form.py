@@ -1,7 +1,7 @@
 """Rewrites text the way it is read aloud on the telephone, keeping track of which word became what.
 
-The phonemiser reads words, cardinals, years and money well, but not clock times, dates, telephone numbers,
-codes, addresses or Markdown; those are spelled out here. American English. Pure.
+The phonemiser reads words, cardinals, years and money well, but not clock times, dates, telephone
+numbers, codes, addresses or Markdown; those are spelled out here. American English. Pure.
 """
 
 import re
@@ -28,7 +28,7 @@ class SpokenWord:
 
 
 def spoken_form(text: str) -> tuple[SpokenWord, ...]:
-    """Return the words of `text`, separated as in the text by white space, with their spoken forms."""
+    """Return the words of `text` (what white space separates) with their spoken forms."""
     text = " ".join(text.translate(_LOOK_ALIKES).split())
     pieces: list[tuple[int, int, str]] = []
     for pattern, expand in _RULES:
@@ -62,19 +62,26 @@ def _assemble(text: str, start: int, end: int, pieces: list[tuple[int, int, str]
     return "".join(said)
 
 
-_LOOK_ALIKES = str.maketrans(
-    {"’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "\u00a0": " ", "\u2011": "-", "\u2212": "-"}
-)
+_LOOK_ALIKES = {
+    0x2018: "'",  # quotation marks, single and double
+    0x2019: "'",
+    0x201C: '"',
+    0x201D: '"',
+    0x2026: "...",
+    0x00A0: " ",
+    0x2011: "-",  # hyphen that does not break
+    0x2212: "-",  # minus
+}
 _SYMBOLS = {
     "&": " and ",
     "+": " plus ",
     "=": " equals ",
     "@": " at ",
     "°": " degrees ",
-    "×": " times ",
+    "\u00d7": " times ",
     "/": " ",
-    "–": ", ",
-    "—": ", ",
+    "\u2013": ", ",
+    "\u2014": ", ",
     ";": ",",
     "ß": "ss",
     "æ": "ae",
@@ -99,7 +106,7 @@ def _pause_of(plain: str) -> str:
     return plain[0] if plain and plain[0] in ".,!?" else ""
 
 
-# The rules, first come first served ----------------------------------------------------------------
+# The rules, first come first served.
 
 _Pieces = Iterator[tuple[int, int, str]]
 _Expander = Callable[[re.Match[str]], _Pieces]
@@ -231,7 +238,9 @@ _RULES: tuple[_Rule, ...] = (
     # Times, and the hyphen between two of them.
     _rule(rf"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?!\d){_HALF}?", _time, re.I),
     _rule(rf"\b(?P<hour>1[0-2]|[1-9])(?P<minute>){_HALF}", _time, re.I),
-    _rule(r"(?<=[\dm.])\s?[-–]\s?(?=\d{1,2}(?::\d\d|\s?[ap]\.?m))", _whole(lambda _: "to"), re.I),
+    _rule(
+        r"(?<=[\dm.])\s?[-\u2013]\s?(?=\d{1,2}(?::\d\d|\s?[ap]\.?m))", _whole(lambda _: "to"), re.I
+    ),
     # Telephone numbers; then digits after a word such as "code"; then digits that begin with 0.
     _rule(r"(?<![\w.,$€£])\+?\(?\d+\)?(?:[ .-]?\(?\d+\)?)*(?![\w%]|[.,:]\d)", _phone),
     _rule(
@@ -247,7 +256,9 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(r"(?<![\d/.,])([1-9])/([2-9])(?![\d/])", _whole(lambda m: fraction_words(m[1], m[2]))),
     _rule(r"\b24/7\b", _whole(lambda _: "twenty-four seven")),
-    _rule(r"(?<![\w.,-])(\d{1,3})\s?[-–]\s?(?=\d{1,3}(?![\w-]))", _whole(lambda m: f"{m[1]} to")),
+    _rule(
+        r"(?<![\w.,-])(\d{1,3})\s?[-\u2013]\s?(?=\d{1,3}(?![\w-]))", _whole(lambda m: f"{m[1]} to")
+    ),
     _rule(r"#(?=\d)|\bNo\.(?=\s?\d)", _whole(lambda _: "number")),
     _rule(r"°\s?C\b", _whole(lambda _: "degrees Celsius")),
     _rule(r"°\s?F\b", _whole(lambda _: "degrees Fahrenheit")),

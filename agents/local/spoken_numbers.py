@@ -17,7 +17,18 @@ _DIGITS = {
     "+": "plus",
 }
 _MONTHS = (
-    "January February March April May June July August September October November December".split()
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 )
 _PARTS = {
     "2": "half",

@@ -37,7 +37,7 @@ _SAID_IN_SILENCE = frozenset(
     }
 )
 _ONLY_EVER_SILENCE = frozenset({"you"})
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 
 def words_of(text: str) -> list[str]:
@@ -58,10 +58,14 @@ def looping_from(words: Sequence[str]) -> int | None:
 
 def is_implausible(text: str, duration_s: float, *, cut_off: bool) -> bool:
     """Whether a short-window decode must be redone: cut at the token cap, looping, or too fast."""
-    words = words_of(text)
+    return cut_off or is_too_fast(text, duration_s) or looping_from(words_of(text)) is not None
+
+
+def is_too_fast(text: str, duration_s: float) -> bool:
+    """Whether there are more words than anybody says in that time."""
+    words = len(words_of(text))
     # Very short speech is all edge: one word in 150 ms is a true "yes".
-    too_fast = len(words) > 2 and len(words) > MOST_WORDS_PER_S * duration_s
-    return cut_off or too_fast or looping_from(words) is not None
+    return words > 2 and words > MOST_WORDS_PER_S * duration_s
 
 
 def without_loop(text: str) -> str:
@@ -80,8 +84,9 @@ def is_hallucination(
 ) -> bool:
     """Whether the words were heard in silence or noise.
 
-    Whisper's own rule (`no_speech_threshold` with `logprob_threshold` in its transcribe.py), a stricter one
-    for the phrases it is known to invent, and the briefest speech with only "you" in it.
+    Whisper's own rule (`no_speech_threshold` with `logprob_threshold` in its transcribe.py), a
+    stricter one for the phrases it is known to invent, and the briefest speech with only "you" in
+    it.
     """
     said = " ".join(words_of(text))
     if not said:

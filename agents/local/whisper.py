@@ -1,8 +1,8 @@
-"""Recognition: Whisper tiny.en on CTranslate2, decoded over a window only as long as the speech needs.
+"""Recognition: Whisper tiny.en on CTranslate2, over a window only as long as the speech needs.
 
 Whisper was trained on windows of 30 s and costs as much for a "yes" as for 30 s. Its encoder takes
-shorter windows too, which is several times faster but makes it loop now and then; so every decode is
-bounded in tokens and checked (`transcript_guards`), and redone over 30 s when it looks wrong.
+shorter windows too, which is several times faster but makes it loop now and then; so every decode
+is bounded in tokens and checked (`transcript_guards`), and redone over 30 s when it looks wrong.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,16 @@ from tokenizers import Tokenizer
 from agents.local.log_mel import RATE_HZ, log_mel
 from agents.local.pcm import Samples, level_dbfs
 from agents.local.quiet_cuts import quiet_cuts
-from agents.local.transcript_guards import is_hallucination, is_implausible, without_loop
+from agents.local.transcript_guards import (
+    is_hallucination,
+    is_implausible,
+    is_too_fast,
+    without_loop,
+)
 from agents.stt import Transcript
 
 _PROMPT = [50257, 50362]
-"""<|startoftranscript|><|notimestamps|> of the English-only models (openai/whisper tokenizer.py)."""
+"""<|startoftranscript|><|notimestamps|> of English-only models (whisper/tokenizer.py)."""
 _LEAST_WINDOW_S = 8.0
 _WINDOW_MARGIN_S = 2.0
 _FULL_WINDOW_S = 30.0
@@ -73,9 +78,13 @@ class Whisper:
             return Transcript("", no_speech=1.0)
         window_s = max(_LEAST_WINDOW_S, duration_s + _WINDOW_MARGIN_S)
         decode = self._decode(samples, window_s)
-        if is_implausible(decode.text, duration_s, cut_off=decode.cut_off):
+        text = decode.text
+        if is_implausible(text, duration_s, cut_off=decode.cut_off):
             decode = self._decode(samples, _FULL_WINDOW_S)
-        text = without_loop(decode.text)
+            text = decode.text
+            # Callers do say the same five words twice; only a loop also overflows or races.
+            if decode.cut_off or is_too_fast(text, duration_s):
+                text = without_loop(text)
         if is_hallucination(text, duration_s, decode.no_speech, decode.log_probability):
             text = ""
         return Transcript(text, decode.no_speech, decode.log_probability)
