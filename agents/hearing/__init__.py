@@ -1,0 +1,1 @@
+"""Hearing: audio of all callers into ring buffers and one batched voice-activity model."""
