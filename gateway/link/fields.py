@@ -1,22 +1,20 @@
-"""Turns dataclasses into JSON objects and back, checking every name, type and size on the way in."""
+"""Turns dataclasses into JSON objects and back; checks every name, type and size on the way in."""
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TypeVar, get_args, get_origin, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 from gateway.errors import LinkProtocolError
 
-TEXT_LIMIT = 2_048
-"""Most characters of one string. Longer ones come from the network (headers): they are cut on sending."""
+TEXT_LIMIT = 1_024
+"""Most characters of one string. Longer ones (headers from the network) are cut on sending."""
 ENTRIES_LIMIT = 32
 """Most entries of one mapping; more are left out on sending."""
 INTEGER_LIMIT = 2**53
 """Integers beyond this lose digits in other JSON readers; none of ours comes near."""
 
-Wire = Mapping[str, object]
-Record = TypeVar("Record")
 _Encode = Callable[[object], object]
 _Decode = Callable[[object], object]
 
@@ -24,7 +22,7 @@ _Decode = Callable[[object], object]
 def _encode_text(value: object) -> str:
     text = str(value)[:TEXT_LIMIT]
     if not text.isascii():
-        # Names from the network may hold lone surrogates, which no UTF-8 writer after us would take.
+        # Text from the network may hold lone surrogates, which no UTF-8 writer takes.
         text = text.encode("utf-8", "replace").decode("utf-8")
     return text
 
@@ -64,16 +62,20 @@ def _decode_float(value: object) -> float:
     return float(value)
 
 
-def _encode_mapping(value: object) -> dict[str, str]:
-    assert isinstance(value, dict)
-    pairs = list(value.items())[:ENTRIES_LIMIT]
-    return {_encode_text(key): _encode_text(text) for key, text in pairs}
+def _mapping_codec(item: tuple[_Encode, _Decode]) -> tuple[_Encode, _Decode]:
+    encode_item, decode_item = item
 
+    def encode(value: object) -> object:
+        assert isinstance(value, dict)
+        pairs = list(value.items())[:ENTRIES_LIMIT]
+        return {_encode_text(key): encode_item(entry) for key, entry in pairs}
 
-def _decode_mapping(value: object) -> dict[str, str]:
-    if not isinstance(value, dict) or len(value) > ENTRIES_LIMIT:
-        raise LinkProtocolError(f"expected an object of at most {ENTRIES_LIMIT} entries")
-    return {_decode_text(key): _decode_text(text) for key, text in value.items()}
+    def decode(value: object) -> object:
+        if not isinstance(value, dict) or len(value) > ENTRIES_LIMIT:
+            raise LinkProtocolError(f"expected an object of at most {ENTRIES_LIMIT} entries")
+        return {_decode_text(key): decode_item(entry) for key, entry in value.items()}
+
+    return encode, decode
 
 
 def _same(value: object) -> object:
@@ -102,8 +104,8 @@ def _enum_decoder(kind: type[StrEnum]) -> _Decode:
 def _codec_of(hint: object) -> tuple[_Encode, _Decode]:
     if plain := _PLAIN.get(hint):
         return plain
-    if get_origin(hint) is dict and get_args(hint) == (str, str):
-        return _encode_mapping, _decode_mapping
+    if get_origin(hint) is dict and get_args(hint)[0] is str:
+        return _mapping_codec(_codec_of(get_args(hint)[1]))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return str, _enum_decoder(hint)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
@@ -113,7 +115,7 @@ def _codec_of(hint: object) -> tuple[_Encode, _Decode]:
 
 
 class RecordCodec:
-    """Writes and reads one dataclass; on the wire every field is present and no other is allowed."""
+    """Writes and reads one dataclass; on the wire all its fields are present, and no other."""
 
     def __init__(self, kind: type) -> None:
         self.kind = kind

@@ -1,31 +1,17 @@
-"""The control messages of the link that are not events of a leg, and how each is named on the wire."""
+"""The control messages of the link that are not commands of a leg, and all names on the wire."""
 
 from dataclasses import dataclass, field
 
-from gateway.model.events import (
-    Answered,
-    Cleared,
-    Dtmf,
-    Ended,
-    Event,
-    Marked,
-    MediaUp,
-    Offered,
-    Ringing,
-    Statistics,
-)
+from gateway.model import commands, events
 from gateway.model.hangup import HangupCause
 
 LINK_VERSION = 1
 """Raised with every change of the wire; both ends must have the same."""
 
 
-# Worker to gateway ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """First message of a worker."""
+    """A worker introduces itself; its first message."""
 
     version: int
     pid: int
@@ -33,128 +19,76 @@ class Hello:
     """For people: engine, codecs, limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pong:
-    """Answer to a ping, from the thread that runs the commands."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class LegReport:
-    """An event of one leg; the first of each leg is `Offered`, the last `Ended`."""
-
-    leg: int
-    """Number of the leg, given out by the worker, never used again while it runs."""
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An offer that the worker refused by itself; it never gets a leg."""
-
-    offered: Offered
-    cause: HangupCause
-
-
-# Gateway to worker ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome:
-    """The gateway accepts the worker."""
+    """The gateway takes the worker; its first message."""
 
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
-    """Asks for a pong with the same number."""
+    """Asks a worker for a pong with the same number."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """End every leg, take no more, exit."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pong:
+    """Answer to a ping, from the worker's thread that runs the commands."""
+
+    number: int
+    counters: dict[str, float] = field(default_factory=dict)
+    """The worker's own counters, for metrics."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Accept the offer."""
-
-    leg: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """Refuse the offer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnLeg:
+    """An event of one leg; the first of each leg is `Offered`, the last `Ended`."""
 
     leg: int
-    cause: HangupCause
-    retry_after_s: int
+    """Number of the leg, given out by the worker, never used again while it runs."""
+    event: events.Event
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Report when everything queued so far was played."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """An offer that the worker refused by itself; it never gets a leg."""
 
-    leg: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Clear:
-    """Stop playing now."""
-
-    leg: int
-
-
-@dataclass(frozen=True, slots=True)
-class SendDtmf:
-    """Press keys."""
-
-    leg: int
-    digits: str
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """End the call now."""
-
-    leg: int
+    offered: events.Offered
     cause: HangupCause
 
 
-UpMessage = Hello | Pong | LegReport | Refused
-DownMessage = Welcome | Ping | Drain | Answer | Reject | Mark | Clear | SendDtmf | HangUp
-Message = UpMessage | DownMessage
+UpMessage = Hello | Pong | OnLeg | Refused
+DownMessage = Welcome | Ping | commands.Command
+Control = UpMessage | DownMessage
 
-EVENT_NAMES: dict[str, type[Event]] = {
-    "offered": Offered,
-    "ringing": Ringing,
-    "answered": Answered,
-    "media_up": MediaUp,
-    "marked": Marked,
-    "cleared": Cleared,
-    "dtmf": Dtmf,
-    "statistics": Statistics,
-    "ended": Ended,
+EVENT_NAMES: dict[str, type[events.Event]] = {
+    "offered": events.Offered,
+    "ringing": events.Ringing,
+    "answered": events.Answered,
+    "media_up": events.MediaUp,
+    "marked": events.Marked,
+    "cleared": events.Cleared,
+    "dtmf": events.Dtmf,
+    "statistics": events.Statistics,
+    "ended": events.Ended,
 }
 """Events by the value of `t`; on the wire they also carry `leg`."""
 
-MESSAGE_NAMES: dict[str, type[Message]] = {
+MESSAGE_NAMES: dict[str, type[Control]] = {
     "hello": Hello,
     "pong": Pong,
     "refused": Refused,
     "welcome": Welcome,
     "ping": Ping,
-    "drain": Drain,
-    "answer": Answer,
-    "reject": Reject,
-    "mark": Mark,
-    "clear": Clear,
-    "send_dtmf": SendDtmf,
-    "hang_up": HangUp,
+    "answer": commands.Answer,
+    "reject": commands.Reject,
+    "mark": commands.Mark,
+    "clear": commands.Clear,
+    "send_dtmf": commands.SendDtmf,
+    "hang_up": commands.HangUp,
+    "place": commands.Place,
+    "drain": commands.Drain,
 }
 """All other messages by the value of `t`."""

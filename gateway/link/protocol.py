@@ -4,8 +4,8 @@ One `SOCK_SEQPACKET` datagram is one of these, little endian, the first byte is 
 
     'C'  either way         UTF-8 JSON array of control messages, each `{"t": type, …fields}`
     'M'  worker → gateway   u8 type, u8 0, u16 count, u32 sequence, f64 at_s, f32 lateness_s,
-                            u32 dropped_total, count × u32 leg number, count × 640 bytes PCM
-    'P'  gateway → worker   u8 type, 3 × u8 0, u32 leg number, PCM, at most 60,000 bytes
+                            u32 dropped_total, count x u32 leg number, count x 640 bytes PCM
+    'P'  gateway → worker   u8 type, 3 x u8 0, u32 leg number, PCM, at most 60,000 bytes
 
 A datagram that breaks this, or any limit below, raises `LinkProtocolError`: the reader must give up
 the link, since after it nothing the other end says can be trusted.
@@ -14,12 +14,13 @@ the link, since after it nothing the other end says can be trusted.
 import json
 import math
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from gateway.errors import LinkProtocolError
 from gateway.link.fields import RecordCodec
-from gateway.link.messages import EVENT_NAMES, MESSAGE_NAMES, LegReport, Message
+from gateway.link.messages import EVENT_NAMES, MESSAGE_NAMES, Control, OnLeg, Refused
+from gateway.model.events import Offered
 from gateway.model.frame import FRAME_BYTES, SAMPLE_BYTES
 
 CONTROL_LIMIT_BYTES = 65_536
@@ -31,6 +32,7 @@ TICK_LEGS_LIMIT = 300
 PLAY_LIMIT_BYTES = 60_000
 """Most PCM of one play datagram (1.875 s); longer audio is sent in several."""
 
+_CONTROL_OVERHEAD_BYTES = 3  # C[]
 _TICK = struct.Struct("<cBHIdfI")
 _PLAY = struct.Struct("<c3xI")
 LEG_BYTES = 4
@@ -69,15 +71,30 @@ class Play:
     pcm: memoryview
 
 
-Datagram = list[Message] | Tick | Play
+Datagram = list[Control] | Tick | Play
 
 
-def encode_message(message: Message) -> bytes:
+def encode_message(message: Control) -> bytes:
     """Return the JSON of one control message, to be joined by `join_control`.
 
-    Raises `LinkProtocolError` if a number is not finite.
+    An offer with very long headers goes without them. Raises `LinkProtocolError` if a number is not
+    finite, or if the message is too long for one datagram.
     """
-    if isinstance(message, LegReport):
+    encoded = _message_bytes(message)
+    if len(encoded) <= CONTROL_LIMIT_BYTES - _CONTROL_OVERHEAD_BYTES:
+        return encoded
+    match message:
+        # Only headers, which strangers choose, can add up to so much; the call matters more.
+        case OnLeg(leg=leg, event=Offered() as offered):
+            return _message_bytes(OnLeg(leg=leg, event=replace(offered, headers={})))
+        case Refused(offered=offered, cause=cause):
+            return _message_bytes(Refused(offered=replace(offered, headers={}), cause=cause))
+        case _:
+            raise LinkProtocolError(f"{type(message).__name__} of {len(encoded)} bytes")
+
+
+def _message_bytes(message: Control) -> bytes:
+    if isinstance(message, OnLeg):
         name = _NAMES[type(message.event)]
         wire = _EVENTS[name].to_wire(message.event)
         wire["leg"] = message.leg
@@ -99,7 +116,7 @@ def join_control(parts: Sequence[bytes]) -> bytes:
 
 def batch_size(parts: Iterable[bytes]) -> int:
     """Return how many of the first messages fit into one control datagram (at least one)."""
-    total = 2
+    total = _CONTROL_OVERHEAD_BYTES
     count = 0
     for part in parts:
         total += len(part) + 1
@@ -175,7 +192,7 @@ def _decode_play(datagram: memoryview) -> Play:
     return Play(leg, pcm)
 
 
-def _decode_control(datagram: memoryview) -> list[Message]:
+def _decode_control(datagram: memoryview) -> list[Control]:
     if len(datagram) > CONTROL_LIMIT_BYTES:
         raise LinkProtocolError(f"control datagram of {len(datagram)} bytes")
     try:
@@ -187,7 +204,7 @@ def _decode_control(datagram: memoryview) -> list[Message]:
     return [_decode_message(wire) for wire in parsed]
 
 
-def _decode_message(wire: object) -> Message:
+def _decode_message(wire: object) -> Control:
     if not isinstance(wire, dict):
         raise LinkProtocolError("a control message is not an object")
     name = wire.pop("t", None)
@@ -196,7 +213,7 @@ def _decode_message(wire: object) -> Message:
     if codec := _EVENTS.get(name):
         leg = _leg_number(wire.pop("leg", None))
         event = codec.from_wire(wire)
-        return LegReport(leg, event)  # type: ignore[arg-type]  # the table has only events
+        return OnLeg(leg=leg, event=event)  # type: ignore[arg-type]  # the table has only events
     if codec := _MESSAGES.get(name):
         if "leg" in wire:
             _leg_number(wire["leg"])
@@ -210,4 +227,8 @@ def _leg_number(value: object) -> int:
     return value
 
 
-_READERS = {ord("C"): _decode_control, ord("M"): _decode_tick, ord("P"): _decode_play}
+_READERS: dict[int, Callable[[memoryview], Datagram]] = {
+    ord("C"): _decode_control,
+    ord("M"): _decode_tick,
+    ord("P"): _decode_play,
+}

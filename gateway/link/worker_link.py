@@ -1,77 +1,154 @@
-"""The worker's end of the media link: threads, no event loop.
+"""The worker's end of the link: threads send, one thread reads and runs the commands."""
 
-The media thread and the signalling thread both send; nobody may ever wait for the gateway. So all
-sends are non-blocking: control messages wait in order in a bounded queue (a gateway that does not take
-them is gone: the link fails), ticks wait in a short one that drops its oldest and counts.
-"""
-
+import logging
 import os
+import select
 import socket
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol, assert_never
 
-from gateway.errors import LinkClosed, LinkProtocolError, LinkVersionError
-from gateway.link import protocol
-from gateway.model import commands, events
+from gateway.errors import LinkError, LinkProtocolError, LinkVersionError
+from gateway.link.messages import (
+    LINK_VERSION,
+    Control,
+    Hello,
+    OnLeg,
+    Ping,
+    Pong,
+    Refused,
+    Welcome,
+)
+from gateway.link.protocol import (
+    DATAGRAM_LIMIT_BYTES,
+    TICK_LEGS_LIMIT,
+    Play,
+    Tick,
+    batch_size,
+    decode,
+    encode_message,
+    encode_tick,
+    join_control,
+)
+from gateway.model import commands
+from gateway.model.events import Event, Offered
 from gateway.model.hangup import HangupCause
 
-_TICKS_WAITING = 10
-"""200 ms of audio; later than that it is better lost than late."""
-_CONTROL_WAITING = 4_096
+TICKS_LIMIT = 10
+"""Most tick datagrams kept when the socket is full; then the oldest is dropped: late is worse."""
+CONTROL_LIMIT = 8_192
+"""Most control messages kept when the socket is full; one more fails the link."""
+_READS_PER_WAKE = 64
+
+logger = logging.getLogger(__name__)
 
 
 class CommandHandler(Protocol):
-    """Takes the gateway's commands, on the thread that runs `WorkerLink.run`; must not block."""
+    """Runs the gateway's commands; all methods are called on the thread of `WorkerLink.run`.
 
-    def on_play(self, leg: int, pcm: bytes) -> None: ...
-    def on_mark(self, leg: int, name: str) -> None: ...
-    def on_clear(self, leg: int) -> None: ...
-    def on_answer(self, leg: int) -> None: ...
-    def on_reject(self, leg: int, cause: HangupCause, retry_after_s: int) -> None: ...
-    def on_dtmf(self, leg: int, digits: str) -> None: ...
-    def on_hang_up(self, leg: int, cause: HangupCause) -> None: ...
-    def on_place(self, call_id: str, target: str, caller: str) -> None: ...
-    def on_drain(self) -> None: ...
+    They must return soon (that thread answers the gateway's pings) and ignore legs that have ended
+    or that they do not know. An exception is logged and costs that command, not the link.
+    """
+
+    def on_play(self, leg_no: int, pcm: bytes) -> None:
+        """Append PCM16 mono 16 kHz of any even length to the leg's playout queue."""
+
+    def on_mark(self, leg_no: int, name: str) -> None:
+        """Report `Marked` when all audio queued so far has been played."""
+
+    def on_clear(self, leg_no: int) -> None:
+        """Drop the playout queue: report each mark in it as cleared, then `Cleared`."""
+
+    def on_answer(self, leg_no: int) -> None:
+        """Accept the offer; playout stays held until media is up."""
+
+    def on_reject(self, leg_no: int, cause: HangupCause, retry_after_s: int) -> None:
+        """Refuse the offer with the response that belongs to `cause`; `Ended(cause)` follows.
+
+        `retry_after_s` is 0 for no Retry-After.
+        """
+
+    def on_dtmf(self, leg_no: int, digits: str) -> None:
+        """Press keys (RFC 4733); `digits` has only `0123456789*#ABCD`."""
+
+    def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
+        """End the call now; the marks that wait come back cleared, then `Ended(cause)` follows."""
+
+    def on_place(self, call_id: str, target: str, caller: str) -> None:
+        """Call `target` (a SIP URI), showing `caller`; `Offered` with that `call_id` follows."""
+
+    def on_drain(self) -> None:
+        """Refuse new calls with `DRAINING` from now on; calls that run go on."""
+
     def counters(self) -> Mapping[str, float]:
-        """Return the worker's own counters for the answer to a ping."""
+        """Return the worker's own counters; asked once a second, to answer the gateway's ping."""
+
+
+class LinkState(StrEnum):
+    """Where the worker's end is in its life; it only moves down this list."""
+
+    NEW = "new"
+    """The gateway's welcome has not come."""
+    OPEN = "open"
+    CLOSED = "closed"
+    """By us, by the other end, or because something failed."""
 
 
 class WorkerLink:
-    """One worker's link. `run` on a thread of its own; the sending methods from any thread."""
+    """Owns the socket. Every method is thread-safe, and none but `run` blocks.
+
+    Control messages keep their order and are never dropped. Ticks keep their order; control
+    messages may overtake them when the socket is full. What is sent after the end is ignored: `run`
+    returns, or raises, and then the worker is to end its calls and exit, since it has nobody to
+    serve.
+    """
 
     def __init__(self, sock: socket.socket, handler: CommandHandler) -> None:
-        sock.setblocking(True)
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
+        sock.setblocking(False)
         self._sock = sock
         self._handler = handler
         self._lock = threading.Lock()
         self._control: deque[bytes] = deque()
-        self._ticks: deque[tuple[bytes, int]] = deque()
+        self._ticks: deque[bytes] = deque()
+        self._ticks_frames: deque[int] = deque()
         self._sequence = 0
-        self._dropped = 0
-        self._closed = False
+        self._dropped_frames = 0
+        self._state = LinkState.NEW
+        self._failure: LinkError | None = None
+        self._is_blocked = False  # the socket was full; `run` waits for room
+        self._is_running = False
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._buffer = bytearray(DATAGRAM_LIMIT_BYTES + 1)
+
+    @property
+    def state(self) -> LinkState:
+        return self._state
 
     @property
     def dropped_frames(self) -> int:
-        """Frames dropped because the gateway did not read."""
-        return self._dropped
+        """Frames from callers dropped so far because the gateway did not read fast enough."""
+        return self._dropped_frames
 
-    def hello(self, facts: Mapping[str, Any]) -> None:
-        """Introduce the worker; the first thing sent."""
-        self._send(
-            protocol.Hello(version=protocol.LINK_VERSION, pid=os.getpid(), facts=dict(facts))
-        )
+    def hello(self, facts: Mapping[str, str]) -> None:
+        """Introduce the worker; call once, before anything else is sent.
 
-    def send_event(self, leg: int, event: events.Event) -> None:
-        """Report an event of a leg. Never blocks."""
-        self._send(protocol.OnLeg(leg=leg, event=event))
+        The gateway's welcome is awaited by `run`. `facts` are for people: engine, version, limits.
+        """
+        self._send(Hello(version=LINK_VERSION, pid=os.getpid(), facts=dict(facts)))
 
-    def send_refused(self, offered: events.Offered, cause: HangupCause) -> None:
-        """Report an offer that was refused here. Never blocks."""
-        self._send(protocol.Refused(offered=offered, cause=cause))
+    def send_event(self, leg_no: int, event: Event) -> None:
+        """Report an event of a leg: first `Offered`, last `Ended`, nothing after that.
+
+        Never blocks. Raises `LinkProtocolError` for a number that is not finite. If more than
+        `CONTROL_LIMIT` messages wait, the link fails and `run` raises.
+        """
+        self._send(OnLeg(leg=leg_no, event=event))
+
+    def send_refused(self, offered: Offered, cause: HangupCause) -> None:
+        """Report an offer that the worker refused by itself (capacity, draining): it has no leg."""
+        self._send(Refused(offered=offered, cause=cause))
 
     def send_tick(
         self,
@@ -80,101 +157,207 @@ class WorkerLink:
         legs: Sequence[int],
         frames: Sequence[bytes | bytearray],
     ) -> None:
-        """Send one tick, 640 bytes for each leg. Never blocks; a tick too many drops the oldest."""
-        for start in range(0, len(legs), protocol.MAX_TICK_LEGS):
-            stop = start + protocol.MAX_TICK_LEGS
-            part = legs[start:stop]
-            self._sequence += 1
-            data = protocol.encode_tick(
-                self._sequence, at_s, lateness_s, self._dropped, part, frames[start:stop]
-            )
-            with self._lock:
-                self._ticks.append((data, len(part)))
-                if len(self._ticks) > _TICKS_WAITING:
-                    self._dropped += self._ticks.popleft()[1]
-                self._flush()
+        """Send one tick: a frame of 640 bytes (PCM16 mono 16 kHz, 20 ms) of each leg.
+
+        `at_s` is when the tick happened (`time.monotonic()`), `lateness_s` how late the media clock
+        was. Never blocks: of the ticks that wait for the socket at most `TICKS_LIMIT` are kept, the
+        oldest is dropped and its frames are counted. The frames are copied. Nothing is sent for no
+        legs.
+        """
+        for start in range(0, len(legs), TICK_LEGS_LIMIT):
+            stop = start + TICK_LEGS_LIMIT
+            self._send_tick(at_s, lateness_s, legs[start:stop], frames[start:stop])
 
     def run(self) -> None:
-        """Read commands until the gateway closes the link, or errs; never raises."""
-        buffer = bytearray(protocol.MAX_DATAGRAM)
-        view = memoryview(buffer)
+        """Read and run commands until the end of file or `close`; for a thread of its own.
+
+        Raises `LinkError` when the link failed: `LinkVersionError` for a gateway of another
+        version, `LinkProtocolError` for a malformed datagram or an overflow. Closes the socket in
+        every case.
+        """
+        poller = select.poll()
+        poller.register(self._wake_fd, select.POLLIN)
+        with self._lock:
+            self._is_running = True
         try:
-            while size := self._sock.recv_into(buffer):
-                for message in protocol.decode(view[:size]):
-                    self._dispatch(message)
-                with self._lock:
-                    self._flush()
-        except (OSError, LinkClosed):
-            return
-        except (LinkProtocolError, LinkVersionError):
-            self.close()
-            raise
+            while self._state is not LinkState.CLOSED:
+                wanted = select.POLLIN | (select.POLLOUT if self._is_blocked else 0)
+                poller.register(self._sock, wanted)
+                for fd, flags in poller.poll():
+                    if fd == self._wake_fd:
+                        os.eventfd_read(self._wake_fd)
+                    elif not self._serve(flags):
+                        return
+        except LinkError as error:
+            self._end(error)
+        finally:
+            self._end(None)
+            with self._lock:
+                self._is_running = False
+                self._sock.close()
+        if self._failure is not None:
+            raise self._failure
 
     def close(self) -> None:
-        """End the link; `run` returns. May be called twice."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        try:
-            self._sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            # The other end was first.
-            return
+        """End the link; what was sent and fits the socket still arrives. May be called twice."""
+        self._end(None)
 
-    def _dispatch(self, message: protocol.Message) -> None:
-        handler = self._handler
+    def _serve(self, flags: int) -> bool:
+        """Write and read as far as possible; False at the end of file."""
+        if flags & select.POLLOUT:
+            with self._lock:
+                self._flush()
+        for _ in range(_READS_PER_WAKE):
+            try:
+                size = self._sock.recv_into(self._buffer)
+            except BlockingIOError:
+                return True
+            except ConnectionError:
+                return False
+            if not size:
+                return False
+            if size > DATAGRAM_LIMIT_BYTES:
+                raise LinkProtocolError("datagram too long")
+            self._dispatch(memoryview(self._buffer)[:size])
+            if self._state is LinkState.CLOSED:
+                return False
+        return True
+
+    def _dispatch(self, datagram: memoryview) -> None:
+        match decode(datagram):
+            case Tick():
+                raise LinkProtocolError("the gateway sent a tick")
+            case Play(leg, pcm):
+                if self._state is LinkState.NEW:
+                    raise LinkProtocolError("the gateway sent audio before its welcome")
+                audio = bytes(pcm)
+                self._guard(lambda: self._handler.on_play(leg, audio))
+            case messages:
+                for message in messages:
+                    self._obey(message)
+
+    def _obey(self, message: Control) -> None:
+        if self._state is LinkState.NEW and not isinstance(message, Welcome):
+            raise LinkProtocolError(f"{type(message).__name__} before the welcome")
         match message:
-            case protocol.Play(leg, pcm):
-                handler.on_play(leg, pcm)
-            case commands.Mark():
-                handler.on_mark(message.leg, message.name)
-            case commands.Clear():
-                handler.on_clear(message.leg)
-            case commands.Answer():
-                handler.on_answer(message.leg)
-            case commands.Reject():
-                handler.on_reject(message.leg, message.cause, message.retry_after_s)
-            case commands.SendDtmf():
-                handler.on_dtmf(message.leg, message.digits)
-            case commands.HangUp():
-                handler.on_hang_up(message.leg, message.cause)
-            case commands.Place():
-                handler.on_place(message.call_id, message.target, message.caller)
-            case commands.Drain():
-                handler.on_drain()
-            case protocol.Ping():
-                counters = dict(handler.counters())
-                self._send(protocol.Pong(number=message.number, counters=counters))
-            case protocol.Welcome():
-                if message.version != protocol.LINK_VERSION:
-                    raise LinkVersionError(f"the gateway speaks version {message.version}")
+            case Welcome():
+                if message.version != LINK_VERSION:
+                    raise LinkVersionError(
+                        f"gateway speaks {message.version}, worker {LINK_VERSION}"
+                    )
+                self._open()
+            case Ping():
+                self._guard(lambda: self._answer_ping(message.number))
+            case Hello() | Pong() | OnLeg() | Refused():
+                raise LinkProtocolError(f"the gateway sent {type(message).__name__}")
             case _:
-                raise LinkProtocolError(f"{type(message).__name__} is not for a worker")
+                self._guard(lambda: _run_command(self._handler, message))
 
-    def _send(self, message: protocol.Control) -> None:
-        data = protocol.encode_control([message])
+    def _open(self) -> None:
         with self._lock:
-            if self._closed:
+            if self._state is LinkState.NEW:
+                self._state = LinkState.OPEN
+
+    def _answer_ping(self, number: int) -> None:
+        self._send(Pong(number=number, counters=dict(self._handler.counters())))
+
+    def _guard(self, command: Callable[[], None]) -> None:
+        try:
+            command()
+        except Exception:
+            # A fault in one call's command must not end all other calls of this worker.
+            logger.exception("a command from the gateway failed")
+
+    def _send(self, message: Control) -> None:
+        encoded = encode_message(message)
+        with self._lock:
+            if self._state is LinkState.CLOSED:
                 return
-            self._control.append(data)
+            is_full = len(self._control) >= CONTROL_LIMIT
+            if not is_full:
+                self._control.append(encoded)
+                self._flush()
+        if is_full:
+            self._end(LinkProtocolError(f"the gateway left {CONTROL_LIMIT} messages unread"))
+
+    def _send_tick(
+        self,
+        at_s: float,
+        lateness_s: float,
+        legs: Sequence[int],
+        frames: Sequence[bytes | bytearray],
+    ) -> None:
+        with self._lock:
+            if self._state is LinkState.CLOSED:
+                return
+            if len(self._ticks) >= TICKS_LIMIT:
+                self._ticks.popleft()
+                self._dropped_frames += self._ticks_frames.popleft()
+            datagram = encode_tick(
+                self._sequence, at_s, lateness_s, self._dropped_frames, legs, frames
+            )
+            self._sequence += 1
+            self._ticks.append(datagram)
+            self._ticks_frames.append(len(legs))
             self._flush()
-            overflow = len(self._control) > _CONTROL_WAITING
-        if overflow:
-            self.close()
 
     def _flush(self) -> None:
-        """Send what the socket takes; with the lock held."""
+        """Send what waits until the socket is full; the lock is held."""
         try:
             while self._control:
-                self._sock.send(self._control[0], socket.MSG_DONTWAIT)
-                self._control.popleft()
+                count = batch_size(self._control)
+                parts = [self._control[index] for index in range(count)]
+                self._sock.send(join_control(parts))
+                for _ in range(count):
+                    self._control.popleft()
             while self._ticks:
-                self._sock.send(self._ticks[0][0], socket.MSG_DONTWAIT)
+                self._sock.send(self._ticks[0])
                 self._ticks.popleft()
+                self._ticks_frames.popleft()
+            self._is_blocked = False
         except BlockingIOError:
-            return
-        except OSError:
-            # The gateway is gone; the reader notices the end of file and ends the worker.
+            if not self._is_blocked:
+                self._is_blocked = True
+                os.eventfd_write(self._wake_fd, 1)
+        except ConnectionError:
+            # The gateway is gone; the reader finds the end of file and ends the process.
             self._control.clear()
             self._ticks.clear()
+            self._ticks_frames.clear()
+            self._is_blocked = False
+
+    def _end(self, failure: LinkError | None) -> None:
+        with self._lock:
+            if self._state is LinkState.CLOSED:
+                return
+            self._state = LinkState.CLOSED
+            self._failure = failure
+            try:
+                self._sock.shutdown(socket.SHUT_RDWR)
+            except OSError as error:
+                logger.debug("shutdown of the link: %s", error)
+            if not self._is_running:
+                self._sock.close()
+            os.eventfd_write(self._wake_fd, 1)
+
+
+def _run_command(handler: CommandHandler, command: commands.Command) -> None:
+    match command:
+        case commands.Answer():
+            handler.on_answer(command.leg)
+        case commands.Reject():
+            handler.on_reject(command.leg, command.cause, command.retry_after_s)
+        case commands.Mark():
+            handler.on_mark(command.leg, command.name)
+        case commands.Clear():
+            handler.on_clear(command.leg)
+        case commands.SendDtmf():
+            handler.on_dtmf(command.leg, command.digits)
+        case commands.HangUp():
+            handler.on_hang_up(command.leg, command.cause)
+        case commands.Place():
+            handler.on_place(command.call_id, command.target, command.caller)
+        case commands.Drain():
+            handler.on_drain()
+        case _:
+            assert_never(command)

@@ -3,7 +3,6 @@
 import struct
 import threading
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.model.endpoint import MARKS_LIMIT, PLAYOUT_LIMIT_MS
@@ -17,25 +16,14 @@ _FADE_BYTES = _FADE_SAMPLES * SAMPLE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class ReachedMark:
-    """A mark that playout passed."""
+class MarkReached:
+    """A mark that left the queue."""
 
     name: str
     played_ms: float
-    """Position of the mark: queued audio played before it since the leg began."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clearing:
-    """What a `clear` took away."""
-
-    marks: tuple[str, ...]
-    """Names of the marks that were not reached, in the order they were queued."""
-    played_ms: float
-    """Queued audio played since the leg began."""
-
-
-_NO_MARKS: tuple[ReachedMark, ...] = ()
+    """Queued audio played before it (or before the clear) since the leg began."""
+    cleared: bool
+    """True when it came back without having been reached."""
 
 
 class PlayoutQueue:
@@ -46,14 +34,12 @@ class PlayoutQueue:
     from both threads must hold `lock` around the call *and* the sending of what it returned:
     otherwise a mark that was reached could be reported after the `Cleared` that followed it.
 
-    Audio counts as played when its frame is handed out, since that is when the packet leaves. A queue
-    starts held: it hands out nothing until `release`, so what is queued before the far end can hear
-    is kept.
+    Audio counts as played when its frame is handed out, since that is when the packet leaves. A
+    queue starts held: it hands out nothing until `release`, so what is queued before the far end
+    can hear is kept.
     """
 
-    def __init__(
-        self, *, limit_ms: int = PLAYOUT_LIMIT_MS, marks_limit: int = MARKS_LIMIT
-    ) -> None:
+    def __init__(self, *, limit_ms: int = PLAYOUT_LIMIT_MS, marks_limit: int = MARKS_LIMIT) -> None:
         self.lock = threading.RLock()
         self._limit_bytes = limit_ms * BYTES_PER_MS
         self._marks_limit = marks_limit
@@ -78,9 +64,14 @@ class PlayoutQueue:
         return self._queued_bytes / BYTES_PER_MS
 
     @property
-    def dropped(self) -> int:
+    def dropped_frames(self) -> int:
         """Audio that did not fit, in frames of 20 ms, rounded up."""
         return -(-self._dropped_bytes // FRAME_BYTES)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether neither audio nor a mark waits."""
+        return not self._items
 
     @property
     def is_held(self) -> bool:
@@ -117,46 +108,51 @@ class PlayoutQueue:
                 self._queued_bytes += len(chunk)
         return excess
 
-    def mark(self, name: str) -> bool:
-        """Put a mark after what is queued; False if there are too many (report it cleared then)."""
+    def mark(self, name: str) -> MarkReached | None:
+        """Put a mark after what is queued; with too many in the queue it comes back at once."""
         with self.lock:
             if self._marks >= self._marks_limit:
-                return False
+                return MarkReached(name, self.played_ms, cleared=True)
             self._items.append(name)
             self._marks += 1
-            return True
+            return None
 
-    def clear(self) -> Clearing:
-        """Drop everything that waits.
+    def clear(self) -> tuple[list[MarkReached], float]:
+        """Drop everything that waits; returns the marks not reached, in order, and `played_ms`.
 
         If audio was sounding, the next frame still carries the first `FADE_MS` of what was dropped,
-        faded out. That fade counts as cleared, not as played: who resumes at `played_ms` repeats it.
+        faded out. The fade counts as cleared, not as played: who resumes at `played_ms` repeats it.
         """
         with self.lock:
             if self._is_sounding and not self._is_held:
                 self._fade = self._faded()
             self._is_sounding = False
-            marks = tuple(item for item in self._items if isinstance(item, str))
+            played_ms = self.played_ms
+            marks = [
+                MarkReached(item, played_ms, cleared=True)
+                for item in self._items
+                if isinstance(item, str)
+            ]
             self._items.clear()
             self._offset = 0
             self._queued_bytes = 0
             self._marks = 0
-            return Clearing(marks, self.played_ms)
+            return marks, played_ms
 
-    def next_frame(self) -> tuple[bytes | None, Sequence[ReachedMark]]:
-        """Take the next 20 ms (640 bytes), or None for silence, and the marks reached with it.
+    def next_frame(self) -> tuple[bytes | None, list[MarkReached] | None]:
+        """Take the next 20 ms (640 bytes; None: silence) and the marks reached with it (None: none).
 
-        A last partial frame is padded with silence only if no audio follows it in the queue. A mark is
-        reached with the frame that carries the last sample before it; marks with nothing before them are
-        reached by the next call, whether or not there is audio.
+        A last partial frame is padded with silence only if no audio follows it in the queue. A mark
+        is reached with the frame that carries the last sample before it; marks with nothing before
+        them are reached by the next call, whether or not there is audio.
         """
         with self.lock:
             if self._fade is not None:
                 fade, self._fade = self._fade, None
-                return fade, _NO_MARKS
+                return fade, None
             if self._is_held or not self._items:
                 self._is_sounding = False
-                return None, _NO_MARKS
+                return None, None
             first = self._items[0]
             start = self._offset
             stop = start + FRAME_BYTES
@@ -166,19 +162,19 @@ class PlayoutQueue:
                 self._queued_bytes -= FRAME_BYTES
                 self._played_bytes += FRAME_BYTES
                 self._is_sounding = True
-                return first[start:stop], _NO_MARKS
+                return first[start:stop], None
             return self._assemble()
 
-    def _assemble(self) -> tuple[bytes | None, Sequence[ReachedMark]]:
+    def _assemble(self) -> tuple[bytes | None, list[MarkReached] | None]:
         """Build a frame from several items; ends with the marks that lie right behind it."""
         items = self._items
-        reached: list[ReachedMark] = []
+        reached: list[MarkReached] = []
         parts: list[bytes] = []
         missing = FRAME_BYTES
         while items:
             item = items[0]
             if isinstance(item, str):
-                reached.append(ReachedMark(item, self.played_ms))
+                reached.append(MarkReached(item, self.played_ms, cleared=False))
                 self._marks -= 1
                 items.popleft()
                 continue
@@ -195,10 +191,10 @@ class PlayoutQueue:
                 self._offset = 0
         self._is_sounding = bool(parts)
         if not parts:
-            return None, reached
+            return None, reached or None
         if missing:
             parts.append(bytes(missing))
-        return b"".join(parts), reached
+        return b"".join(parts), reached or None
 
     def _faded(self) -> bytes | None:
         """Return a frame with the audio that waits first, ramped down to nothing."""
