@@ -1,1 +1,1 @@
-"""Hearing: audio of all callers into ring buffers and one batched voice-activity model."""
+"""Hearing: ring buffers and voice activity of all callers, as a few vectorised operations per tick."""

@@ -1,8 +1,8 @@
-"""From probabilities to speech that starts and stops, for many ears at once, without loops.
+"""Decides from the model's probabilities when speech starts and stops, for all ears at once.
 
-Speech starts when `START_CHUNKS` chunks in a row are at least `START_P`; it stops when all chunks of the
-hang-over are below `STOP_P`. The reported stop is where the voice ended, before the hang-over: how
-long a pause ends a turn is for others to decide.
+Speech starts with three chunks in a row (96 ms) that are probably speech and stops with four in a row
+(128 ms) that are not; what lies between the two thresholds prolongs speech but cannot start it. The
+hang-over is short because turn taking has its own timers, which run from the last voiced sample.
 """
 
 from dataclasses import dataclass
@@ -10,76 +10,102 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agents.hearing.vad_model import CHUNK
-from gateway.model.frame import SAMPLES_PER_MS
+from gateway.model.frame import RATE_HZ
 
-START_P = 0.5
+CHUNK_SAMPLES = RATE_HZ * 32 // 1000
+"""Samples of one chunk of 32 ms, in positions (16 kHz)."""
+
+START_PROBABILITY = 0.5
+STOP_PROBABILITY = 0.35
 START_CHUNKS = 3
-STOP_P = 0.35
-HANG_OVER_MS = 128
-LEAD_IN_MS = 200
+STOP_CHUNKS = 4
+LEAD_IN_SAMPLES = RATE_HZ // 5
+"""Put before the first voiced chunk: word beginnings are softer than the model notices."""
 
-CHUNK_SAMPLES = 2 * CHUNK
-"""Samples of one chunk at the gateway's 16 kHz."""
+Numbers = npt.NDArray[np.int32]
+Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """Speech of one ear began (`stop` is None) or ended."""
+class Started:
+    """Speech began: parallel arrays."""
 
-    ear: int
-    start: int
-    stop: int | None
+    rows: Numbers
+    starts: Positions
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Speech ended: parallel arrays."""
+
+    rows: Numbers
+    starts: Positions
+    stops: Positions
+    """After the last voiced chunk."""
 
 
 class Activity:
-    """Speech or silence of every ear. Used by one thread only, but `speaking` may be read by others."""
+    """Speech or silence of each row. Positions are samples at 16 kHz; the rows of a call are distinct."""
 
-    def __init__(self, ears: int) -> None:
-        self.speaking = np.zeros(ears, dtype=np.bool_)
-        self._run = np.zeros(ears, dtype=np.int32)
-        self._start = np.zeros(ears, dtype=np.int64)
-        self._voiced = np.zeros(ears, dtype=np.int64)
-        """Position after the last chunk that was not silent."""
+    def __init__(self, rows: int) -> None:
+        self._is_speech = np.zeros(rows, dtype=np.bool_)
+        self._run = np.zeros(rows, dtype=np.int32)
+        """Chunks in a row that speak for a change."""
+        self._first = np.zeros(rows, dtype=np.int64)
+        """Chunk number at which the current run of voiced chunks began."""
+        self._start = np.zeros(rows, dtype=np.int64)
+        self._stop = np.zeros(rows, dtype=np.int64)
+        """Position after the last voiced chunk; while silent, where the last speech stopped."""
 
-    def reset(self, ears: npt.NDArray[np.int32]) -> None:
-        """Begin in silence."""
-        self.speaking[ears] = False
-        self._run[ears] = 0
-        self._start[ears] = 0
-        self._voiced[ears] = 0
+    def reset(self, rows: Numbers) -> None:
+        """Forget everything about `rows`, which then begin in silence at position 0."""
+        for array in (self._is_speech, self._run, self._first, self._start, self._stop):
+            array[rows] = 0
 
     def update(
-        self,
-        ears: npt.NDArray[np.int32],
-        ends: npt.NDArray[np.int64],
-        probabilities: npt.NDArray[np.float32],
-    ) -> list[Change]:
-        """Take one chunk of each ear that ends at position `ends[i]`; returns what changed."""
-        run = np.where(probabilities >= START_P, self._run[ears] + 1, 0)
-        self._run[ears] = run
-        was = self.speaking[ears]
-        begins = ~was & (run >= START_CHUNKS)
-        voiced = np.where(begins | (probabilities >= STOP_P), ends, self._voiced[ears])
-        self._voiced[ears] = voiced
-        finishes = was & (ends - voiced >= HANG_OVER_MS * SAMPLES_PER_MS)
-        changes: list[Change] = []
-        if begins.any():
-            rows = ears[begins]
-            lead = START_CHUNKS * CHUNK_SAMPLES + LEAD_IN_MS * SAMPLES_PER_MS
-            starts = np.maximum(ends[begins] - lead, 0)
-            self.speaking[rows] = True
-            self._start[rows] = starts
-            changes += [
-                Change(int(ear), int(start), None) for ear, start in zip(rows, starts, strict=True)
-            ]
-        if finishes.any():
-            changes += self.finish(ears[finishes])
-        return changes
+        self, rows: Numbers, chunks: Positions, probability: npt.NDArray[np.float32]
+    ) -> tuple[Started | None, Stopped | None]:
+        """Take the probability of chunk number `chunks` of each row; returns only what changed.
 
-    def finish(self, ears: npt.NDArray[np.int32]) -> list[Change]:
-        """End the speech of those of `ears` that speak (no more audio comes from them)."""
-        rows = ears[self.speaking[ears]]
-        self.speaking[rows] = False
+        Chunk numbers of a row must rise; chunks left out count neither as speech nor as silence.
+        """
+        was_speech = self._is_speech[rows]
+        # In silence a run is voiced chunks, in speech it is unvoiced ones.
+        continues = np.where(
+            was_speech, probability < STOP_PROBABILITY, probability >= START_PROBABILITY
+        )
+        run = self._run[rows]
+        begins = continues & (run == 0) & ~was_speech
+        self._first[rows[begins]] = chunks[begins]
+        voiced = was_speech & ~continues
+        self._stop[rows[voiced]] = (chunks[voiced] + 1) * CHUNK_SAMPLES
+        run += 1
+        run *= continues
+        changes = run >= np.where(was_speech, STOP_CHUNKS, START_CHUNKS)
+        self._run[rows] = run
+        if not changes.any():
+            return None, None
+        self._run[rows[changes]] = 0
+        starts, stops = changes & ~was_speech, changes & was_speech
+        return (
+            self._begin(rows[starts], chunks[starts]) if starts.any() else None,
+            self._end(rows[stops]) if stops.any() else None,
+        )
+
+    def end(self, rows: Numbers) -> Stopped | None:
+        """Take it that `rows` fell silent, because nothing more is heard of them."""
         self._run[rows] = 0
-        return [Change(int(ear), int(self._start[ear]), int(self._voiced[ear])) for ear in rows]
+        speaking = rows[self._is_speech[rows]]
+        return self._end(speaking) if len(speaking) else None
+
+    def _begin(self, rows: Numbers, chunks: Positions) -> Started:
+        lead_in = self._first[rows] * CHUNK_SAMPLES - LEAD_IN_SAMPLES
+        # Not before the last speech stopped: stretches must not overlap, they are recognised one by one.
+        self._start[rows] = np.maximum(lead_in, self._stop[rows])
+        self._stop[rows] = (chunks + 1) * CHUNK_SAMPLES
+        self._is_speech[rows] = True
+        return Started(rows, self._start[rows])
+
+    def _end(self, rows: Numbers) -> Stopped:
+        self._is_speech[rows] = False
+        return Stopped(rows, self._start[rows], self._stop[rows])

@@ -9,18 +9,22 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from agents.hearing.activity import CHUNK_SAMPLES
 from agents.hearing.ear import HubEar
 from agents.hearing.ring import RingMatrix
-from agents.hearing.vad_model import SpeechScorer
+from agents.hearing.vad_model import SileroVad, SpeechScorer
 from agents.hearing.vad_thread import Change, ChunksHeard, NothingHeard, VadThread
 from gateway.errors import HearingFull
 from gateway.media.hearing import Ear
 from gateway.media.tick import AudioTick
 from gateway.model.frame import FRAME_SAMPLES
+
+EARS_LIMIT = 512
+"""Ears of one hub; a row that is not used costs no memory."""
 
 QUIET_S = 0.5
 """Without audio for so long (hold, muted, network gone) ongoing speech is ended."""
@@ -51,12 +55,14 @@ class HearingHub:
 
     def __init__(
         self,
-        load: Callable[[], SpeechScorer],
-        limit: int,
+        model: Path,
+        limit: int = EARS_LIMIT,
         *,
+        load: Callable[[Path, int], SpeechScorer] = SileroVad,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make room for `limit` ears; `load` opens the model (in a thread, by `start`)."""
+        """Make room for `limit` ears; `start` loads `model`, the ONNX file of Silero VAD."""
+        self._model = model
         self._load = load
         self._clock = clock
         self._ring = RingMatrix(limit)
@@ -79,7 +85,7 @@ class HearingHub:
 
     async def start(self) -> None:
         """Load the model and begin to tell speech from silence; raises what loading raises."""
-        scorer = await asyncio.to_thread(self._load)
+        scorer = await asyncio.to_thread(self._load, self._model, self._ring.rows)
         self._loop = asyncio.get_running_loop()
         self._vad = VadThread(self._ring, scorer, self._hand_over, self._clock)
         self._vad.start()

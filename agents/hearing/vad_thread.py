@@ -136,10 +136,11 @@ class VadThread:
         """Do one piece of work. For the thread, and for tests that do without it."""
         begun_s = time.perf_counter()
         try:
-            if isinstance(work, ChunksHeard):
-                changes = self._listen(work)
-            else:
-                changes = self._fall_silent(work)
+            match work:
+                case ChunksHeard():
+                    changes = self._listen(work)
+                case NothingHeard():
+                    changes = self._fall_silent(work)
             if changes:
                 self._deliver(changes)
         except Exception:
