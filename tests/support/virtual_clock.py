@@ -86,6 +86,14 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_done)
         return future
 
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        # Joins the executor's threads in a thread of its own, past `run_in_executor`.
+        self._jumping.threads += 1
+        try:
+            await super().shutdown_default_executor(*args)
+        finally:
+            self._jumping.threads -= 1
+
     def _thread_done(self, _: asyncio.Future[Any]) -> None:
         self._jumping.threads -= 1
 
