@@ -74,6 +74,7 @@ class Reply:
         return ReplyDone(self.generation)
 
     async def _think(self) -> None:
+        await self._speaker.wait_for_drops()
         async with aclosing(self._thoughts) as thoughts:
             while True:
                 try:

@@ -20,6 +20,9 @@ RENDER_BOUND_S = 15.0
 FLOOR_BOUND_S = 10.0
 """Longest the agent waits for the caller to stop before it speaks all the same (stuck noise)."""
 
+DROPS_BOUND_S = 0.3
+"""Longest an answer waits to learn how much of an interrupted one was heard."""
+
 STUCK_S = 5.0
 """A playback whose end has not been reported so long after it was due is taken to be over."""
 
@@ -41,6 +44,8 @@ class Speaker:
         self._floor = asyncio.Event()
         self._generation = 0
         self._queued: dict[int, Speech] = {}
+        self._dropped: set[int] = set()
+        self._drops_known = asyncio.Event()
         self._ends_s = 0.0
         self._paused_s: float | None = None
         self._last_text = ""
@@ -101,6 +106,17 @@ class Speaker:
         """Wake whoever waits for the floor; call whenever it may have become free."""
         self._floor.set()
 
+    async def wait_for_drops(self) -> None:
+        """Wait, bounded, until it is known how much was heard of what has been dropped."""
+        if not self._dropped:
+            return
+        self._drops_known.clear()
+        try:
+            async with asyncio.timeout(DROPS_BOUND_S):
+                await self._drops_known.wait()
+        except TimeoutError:
+            log.warning("nobody told how much of the dropped speech was heard")
+
     def say(self, generation: int, speech: Speech) -> int | None:
         """Queue speech; returns its playback id, or None if the generation is over."""
         if generation != self._generation:
@@ -130,7 +146,10 @@ class Speaker:
         """Drop all that is queued and all that is still being made."""
         self._generation += 1
         self._paused_s = None
-        if self._queued or self._line.is_playing:
+        if self._queued:
+            self._dropped.update(self._queued)
+            self._queued.clear()
+            self._ends_s = 0.0
             self._line.interrupt(reason)
 
     def started(self, event: PlaybackStarted) -> None:
@@ -139,8 +158,11 @@ class Speaker:
             self._ends_s = event.at_s + total_ms / 1000
 
     def ended(self, event: PlaybackEnded) -> None:
-        if self._queued.pop(event.playback_id, None) is not None:
-            self._history.heard(event.playback_id, event.heard, event.interrupted)
+        self._queued.pop(event.playback_id, None)
+        self._dropped.discard(event.playback_id)
+        self._history.heard(event.playback_id, event.heard, event.interrupted)
+        if not self._dropped:
+            self._drops_known.set()
 
     def stuck_deadline_s(self) -> float | None:
         """When to look whether an end was missed."""

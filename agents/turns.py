@@ -321,7 +321,7 @@ class TurnTaker:
     def _false_alarm(self, now_s: float) -> list[TurnAction]:
         resume_s = self._audio.voiced_end_s + self._settings.resume_after_ms / 1000
         if self._overlap is Overlap.PAUSED:
-            if now_s < resume_s - _EPS and self._state is TurnState.TRAILING:
+            if now_s < resume_s - _EPS / 1000:
                 return []
             return [ResumePlayout(), self._drop()]
         return [self._drop()]

@@ -1,0 +1,121 @@
+"""The receptionist as an agent: its dialogue, its FAQ and a conversation per call."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+
+from agents.brain import Brain, Thought, UserTurn
+from agents.conversation import Conversation
+from agents.history import History
+from agents.listening import Ears
+from agents.local.sentences import SentenceSplitter
+from agents.manners import Manners
+from agents.receptionist.dialogue import Answer, Dialogue
+from agents.receptionist.faq import Embedder, FaqIndex
+from agents.receptionist.phrases import fixed_phrases
+from gateway.config import ReceptionistAgent, TurnsSection
+from gateway.errors import ProviderError
+from gateway.model.line import Agent, Line
+from gateway.model.speech import Voice
+
+log = logging.getLogger(__name__)
+
+EMBED_BOUND_S = 2.0
+"""Longest wait for the similarity of a question; without it the receptionist takes a message."""
+
+
+class ReceptionistBrain:
+    """Thinks for one call: a dialogue and, for questions, the FAQ."""
+
+    def __init__(self, dialogue: Dialogue, faq: FaqIndex | None, embedder: Embedder) -> None:
+        self._dialogue = dialogue
+        self._faq = faq
+        self._embedder = embedder
+
+    async def reply(
+        self,
+        turn: UserTurn,
+        history: History,  # noqa: ARG002 - the dialogue remembers what it needs
+    ) -> AsyncGenerator[Thought, None]:
+        """Answer by the dialogue's next step; a failing embedder only costs the FAQ."""
+        answer = None if turn.is_keys else await self._find(turn.text)
+        thoughts = self._dialogue.hear(
+            turn.text,
+            answer=answer,
+            is_keys=turn.is_keys,
+            after_reprompt=turn.after_reprompt,
+        )
+        for thought in thoughts:
+            yield thought
+
+    async def _find(self, text: str) -> Answer | None:
+        if self._faq is None:
+            return None
+        try:
+            async with asyncio.timeout(EMBED_BOUND_S):
+                return await self._faq.find(text, self._embedder)
+        except (ProviderError, TimeoutError) as error:
+            log.warning("no similarity for a question", extra={"reason": repr(error)})
+            return None
+
+
+class Receptionist:
+    """One `[agents.NAME]` section of kind `receptionist`; shared by all its calls."""
+
+    def __init__(
+        self,
+        name: str,
+        section: ReceptionistAgent,
+        turns: TurnsSection,
+        ears: Ears,
+        embedder: Embedder,
+        voice: Voice,
+    ) -> None:
+        self._name = name
+        self._section = section
+        self._manners = Manners.of(section, turns)
+        self._ears = ears
+        self._embedder = embedder
+        self._voice = voice
+        self._faq: FaqIndex | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def start(self) -> None:
+        """Embed the questions. Without the model the receptionist takes messages only."""
+        await self._load_faq()
+
+    async def _load_faq(self) -> None:
+        if self._faq is not None:
+            return
+        threshold = self._section.faq_threshold
+        try:
+            self._faq = await FaqIndex.build(self._section.faq, self._embedder, threshold)
+        except ProviderError as error:
+            log.warning(
+                "the receptionist cannot answer questions",
+                extra={"agent": self._name, "reason": repr(error)},
+            )
+
+    async def converse(self, line: Line) -> None:
+        """Answer, take messages, end politely."""
+        await self._load_faq()
+        dialogue = Dialogue(
+            caller=line.facts.caller,
+            goodbye=self._section.goodbye,
+            greeting=self._section.greeting,
+        )
+        brain: Brain = ReceptionistBrain(dialogue, self._faq, self._embedder)
+        await Conversation(
+            line, brain, self._ears, self._voice, self._manners, SentenceSplitter
+        ).run()
+
+    def phrases(self) -> Sequence[str]:
+        """Return every sentence that does not depend on the call."""
+        answers = tuple(entry.answer for entry in self._section.faq)
+        return tuple(dict.fromkeys((*self._manners.phrases(), *answers, *fixed_phrases())))
+
+
+_: type[Agent] = Receptionist
