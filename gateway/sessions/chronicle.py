@@ -32,6 +32,7 @@ class Chronicle:
         self._early: list[tuple[Kind, float, Role | None, str, Mapping[str, Fact]]] = []
         self._held_lines: list[tuple[Kind, float, Role | None, str, Mapping[str, Fact]]] = []
         self._awaits_greeting = False
+        self._greeting_source = ""
         self._has_ended = False
         self._answered_at_s: float | None = None
         self._media_up_at_s: float | None = None
@@ -128,23 +129,27 @@ class Chronicle:
         self._quality = event
 
     def gate_opened(self, opening: Opening, facts: Mapping[str, Fact]) -> None:
+        """Write the opening; what was said behind the gate gets an entry of its own."""
         since = self._answered_at_s if self._answered_at_s is not None else opening.at_s
         self._metrics.greeting_gate.labels(opening.reason.value).observe(
             max(0.0, opening.at_s - since)
         )
-        self.note(Kind.GATE_OPENED, opening.at_s, {"reason": opening.reason.value, **facts})
+        self.note(Kind.GATE_OPENED, opening.at_s, {"reason": opening.reason.value})
+        if facts.get("stretches") or facts.get("keys_dropped"):
+            self.note(Kind.SPEECH_HELD, opening.at_s, facts)
 
     # Greeting and speech ----------------------------------------------------------------------------
 
-    def expect_greeting(self) -> None:
+    def expect_greeting(self, source: str) -> None:
         """A greeting is queued: no spoken line is written before its own."""
         self._awaits_greeting = True
+        self._greeting_source = source
 
-    def greeting_started(self, at_s: float, facts: Mapping[str, Fact]) -> None:
+    def greeting_started(self, at_s: float) -> None:
         known = [t for t in (self._answered_at_s, self._media_up_at_s) if t is not None]
         ready_at_s = max(known, default=at_s)
         self._metrics.answer_to_greeting.observe(max(0.0, at_s - ready_at_s))
-        self.note(Kind.GREETING_STARTED, at_s, facts)
+        self.note(Kind.GREETING_STARTED, at_s, {"audio": self._greeting_source})
 
     def greeting_finished(self, end: Finished) -> None:
         """Write the greeting as it was heard, then what was said after it; nothing if nobody heard it."""

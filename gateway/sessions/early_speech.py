@@ -1,9 +1,10 @@
 """Decides what becomes of speech while the greeting gate is closed: held, dropped or a barge-in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.config import EarlySpeech
-from gateway.media.hearing import SpeechEvent, SpeechStarted, SpeechStopped
+from gateway.media.hearing import AudioGone, SpeechEvent, SpeechStarted, SpeechStopped
 from gateway.model.frame import SAMPLE_BYTES, SAMPLES_PER_MS
 from gateway.model.line import CallerStarted, CallerStopped, HeldSpeech
 
@@ -21,7 +22,7 @@ class _Stretch:
     start: int
     stop: int | None = None
     pcm: bytes = b""
-    """Its audio, kept here because the ear's ring buffer may be shorter than the greeting."""
+    """Its audio (and a short tail), kept because the ear's ring buffer may be shorter than a greeting."""
     is_echo: bool = False
 
 
@@ -57,6 +58,8 @@ class EarlySpeechPolicy:
         self._forgotten = 0
         self._opened_at: int | None = None
         self._readable_from: int | None = None
+        self._ear_from = 0
+        """From here on the agent reads what the ear has; before it, only what was held."""
         self._carried: _Stretch | None = None
         """The stretch that went on at the opening, until it stops."""
         self._is_suspect = False
@@ -70,13 +73,18 @@ class EarlySpeechPolicy:
         last = self._stretches[-1] if self._stretches else None
         return last.start if last is not None and last.stop is None else None
 
+    @property
+    def last_start(self) -> int | None:
+        """Start of the newest stretch, whether or not it goes on."""
+        return self._stretches[-1].start if self._stretches else None
+
     def started(self, start: int) -> None:
         """Voice activity began."""
         if self.speaking_since is None:
             self._stretches.append(_Stretch(start))
 
     def stopped(self, start: int, stop: int, pcm: bytes) -> None:
-        """Voice activity ended; `pcm` is its audio, empty if it could not be read."""
+        """Voice activity ended; `pcm` is its audio from `start` on, empty if it could not be read."""
         if self.speaking_since is None:
             self._stretches.append(_Stretch(start))
         stretch = self._stretches[-1]
@@ -113,8 +121,8 @@ class EarlySpeechPolicy:
                 self._forgotten += length - room
                 if room == 0:
                     continue
+                stretch.pcm = stretch.pcm[(length - room) * SAMPLE_BYTES :]
                 stretch.start = stretch.stop - room
-                stretch.pcm = stretch.pcm[-room * SAMPLE_BYTES :]
                 length = room
             room -= length
             kept.append(stretch)
@@ -122,10 +130,16 @@ class EarlySpeechPolicy:
 
     # The opening ------------------------------------------------------------------------------------
 
-    def opened(self, position: int, at_s: float) -> Handover:
-        """Close the books at the gate's opening and say what the agent is told first."""
+    def opened(self, position: int, at_s: float, ongoing_pcm: bytes = b"") -> Handover:
+        """Close the books at the gate's opening and say what the agent is told first.
+
+        `ongoing_pcm` is the audio of `[speaking_since, position)`, if speech is going on.
+        """
         self._opened_at = position
+        self._ear_from = position
         ongoing = self._stretches[-1] if self.speaking_since is not None else None
+        if ongoing is not None:
+            ongoing.pcm = ongoing_pcm
         echo = [s for s in self._stretches if s.is_echo]
         real = [s for s in self._stretches if not s.is_echo]
         held = [] if self._policy is EarlySpeech.DROP else real
@@ -172,16 +186,19 @@ class EarlySpeechPolicy:
 
     def translate(self, event: SpeechEvent) -> tuple[CallerStarted | CallerStopped, ...]:
         """Turn what the ear says after the opening into what the agent is told."""
-        assert self._opened_at is not None and self._readable_from is not None
+        assert self._opened_at is not None
+        assert self._readable_from is not None
         if isinstance(event, SpeechStarted):
             # Begun behind the gate but noticed after it: `hold` keeps it whole, `drop` cuts it.
             if self._policy is not EarlySpeech.DROP:
                 self._readable_from = min(self._readable_from, event.start)
+                self._ear_from = min(self._ear_from, event.start)
             return (CallerStarted(event.at_s, max(event.start, self._readable_from)),)
         return self._translate_stop(event)
 
     def _translate_stop(self, event: SpeechStopped) -> tuple[CallerStarted | CallerStopped, ...]:
-        assert self._opened_at is not None and self._readable_from is not None
+        assert self._opened_at is not None
+        assert self._readable_from is not None
         carried, self._carried = self._carried, None
         suspect, self._is_suspect = self._is_suspect, False
         if carried is None:
@@ -206,25 +223,30 @@ class EarlySpeechPolicy:
         self._is_suspect = False
         return CallerStarted(at_s, self._opened_at)
 
-    def allows_reading(self, start: int) -> bool:
-        """Whether the agent may read from `start` on."""
-        return self._readable_from is not None and start >= self._readable_from
+    def read(self, start: int, stop: int, ear: Callable[[int, int], bytes], position: int) -> bytes:
+        """Return audio of `[start, stop)` as the agent may hear it; raises `AudioGone`.
 
-    def read(self, start: int, stop: int, position: int) -> bytes | None:
-        """Return kept audio of `[start, stop)`, or None when the ear has to be asked."""
-        if self._opened_at is not None and self._stretches:
-            if position - self._opened_at > READABLE_AGAIN_MS * SAMPLES_PER_MS:
-                self._stretches = []
+        Before the opening that is what was held, and silence in between (our own echo, for one).
+        """
+        if self._opened_at is None or self._readable_from is None or start < self._readable_from:
+            raise AudioGone("the greeting gate was closed then")
+        if start >= self._ear_from:
+            return ear(start, stop)
+        if position - self._opened_at > READABLE_AGAIN_MS * SAMPLES_PER_MS:
+            self._stretches = []
+            raise AudioGone("the speech held at the gate is no longer kept")
+        audio = bytearray((min(stop, self._ear_from) - start) * SAMPLE_BYTES)
         for stretch in self._stretches:
-            first = (start - stretch.start) * SAMPLE_BYTES
-            last = (stop - stretch.start) * SAMPLE_BYTES
-            if 0 <= first < last <= len(stretch.pcm):
-                return stretch.pcm[first:last]
-        return None
+            at = (stretch.start - start) * SAMPLE_BYTES
+            piece = stretch.pcm[-at:] if at < 0 else stretch.pcm
+            at = max(0, at)
+            piece = piece[: max(0, len(audio) - at)]
+            audio[at : at + len(piece)] = piece
+        return bytes(audio) + (ear(self._ear_from, stop) if stop > self._ear_from else b"")
 
     @property
     def kept_bytes(self) -> int:
-        """Audio kept now; never over the limit plus one frame."""
+        """Audio kept now; never over the limit plus a tail per stretch."""
         return sum(len(stretch.pcm) for stretch in self._stretches)
 
 
@@ -232,5 +254,3 @@ def _length_ms(stretches: list[_Stretch], position: int) -> float:
     return sum(
         ((position if s.stop is None else s.stop) - s.start) / SAMPLES_PER_MS for s in stretches
     )
-
-

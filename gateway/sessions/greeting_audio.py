@@ -158,9 +158,9 @@ class FixedPhrases:
             return FixedAudio(speech, AudioSource.CACHED)
         if speech := await self._render(self._first, text, bound_s):
             return FixedAudio(speech, AudioSource.FIRST_VOICE)
-        if self._second is not None:
-            if speech := await self._render(self._second, text, SECOND_VOICE_BOUND_S):
-                return FixedAudio(speech, AudioSource.SECOND_VOICE)
+        second = self._second
+        if second and (speech := await self._render(second, text, SECOND_VOICE_BOUND_S)):
+            return FixedAudio(speech, AudioSource.SECOND_VOICE)
         if bundled := self._bundled.get(clip):
             return FixedAudio(bundled, AudioSource.BUNDLED)
         return FixedAudio(None, AudioSource.NONE)
@@ -173,9 +173,7 @@ class FixedPhrases:
             if len(self._renderings) >= RENDERINGS_LIMIT:
                 logger.warning("too many renderings", extra={"voice": voice.name})
                 return None
-            task = asyncio.create_task(
-                _speak(voice, text), name=f"fixed phrase by {voice.name}"
-            )
+            task = asyncio.create_task(_speak(voice, text), name=f"fixed phrase by {voice.name}")
             self._renderings[key] = task
             task.add_done_callback(lambda done: self._rendered(key, done))
         return await self._bounded(asyncio.shield(task), bound_s, voice.name)

@@ -3,12 +3,16 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Protocol
 
-from gateway.media.hearing import AudioGone, Ear
+from gateway.media.hearing import Ear
+from gateway.model.endpoint import Leg
 from gateway.model.hangup import HangupCause
-from gateway.model.line import CallFacts, LineEvent
+from gateway.model.line import CallFacts, LineEvent, Role
 from gateway.model.speech import Speech
+from gateway.rooms.timeline import Kind
+from gateway.sessions.chronicle import Chronicle
+from gateway.sessions.greeting import GreetingPhase
+from gateway.sessions.speaker import Speaker
 
 EVENTS_LIMIT = 512
 """Events that may wait for an agent; one that is this far behind has failed."""
@@ -17,46 +21,30 @@ FRAMES_LIMIT = 50
 """Frames that may wait for an agent (one second); the oldest are dropped, late sound is worse."""
 
 
-class LineOwner(Protocol):
-    """What a line needs of its session."""
-
-    @property
-    def is_playing(self) -> bool: ...
-
-    @property
-    def is_paused(self) -> bool: ...
-
-    def say(self, speech: Speech) -> int: ...
-
-    def play_raw(self, pcm: bytes) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def interrupt(self, reason: str) -> None: ...
-
-    def read_early(self, start: int, stop: int) -> bytes | None:
-        """Return kept audio, None if the ear has it; raises `AudioGone` for what is not the agent's."""
-
-    def heard_user(self, text: str, facts: Mapping[str, float | str | int]) -> None: ...
-
-    def record(self, kind: str, facts: Mapping[str, float | str | int]) -> None: ...
-
-    def send_dtmf(self, digits: str) -> None: ...
-
-    def agent_hangs_up(self, cause: HangupCause, *, after_playout: bool) -> None: ...
-
-
 class SessionLine:
     """Implements `gateway.model.line.Line`. Made when the gate opens, closed when the call ends."""
 
     def __init__(
-        self, facts: CallFacts, owner: LineOwner, ear: Ear, on_overflow: Callable[[], None]
+        self,
+        facts: CallFacts,
+        *,
+        leg: Leg,
+        ear: Ear,
+        phase: GreetingPhase,
+        speaker: Speaker,
+        chronicle: Chronicle,
+        clock: Callable[[], float],
+        hang_up: Callable[[HangupCause, bool], None],
+        on_overflow: Callable[[], None],
     ) -> None:
         self._facts = facts
-        self._owner = owner
+        self._leg = leg
         self._ear = ear
+        self._phase = phase
+        self._speaker = speaker
+        self._chronicle = chronicle
+        self._clock = clock
+        self._hang_up = hang_up
         self._on_overflow = on_overflow
         self._events: deque[LineEvent] = deque()
         self._frames: deque[bytes] = deque(maxlen=FRAMES_LIMIT)
@@ -64,6 +52,7 @@ class SessionLine:
         self._frames_wake = asyncio.Event()
         self._wants_frames = False
         self._is_over = False
+        self._is_closing = False
         self._position = 0
         self.frames_dropped = 0
 
@@ -78,6 +67,10 @@ class SessionLine:
             return
         self._events.append(event)
         self._wake.set()
+
+    def stop_talking(self) -> None:
+        """Last words are decided: the agent still hears, what it says is not played any more."""
+        self._is_closing = True
 
     def close(self) -> None:
         """The call is over: `events` and `frames` end, everything else does nothing."""
@@ -100,11 +93,11 @@ class SessionLine:
 
     @property
     def is_playing(self) -> bool:
-        return not self._is_over and self._owner.is_playing
+        return not self._is_over and self._speaker.is_playing
 
     @property
     def is_paused(self) -> bool:
-        return not self._is_over and self._owner.is_paused
+        return not self._is_over and self._speaker.is_paused
 
     async def events(self) -> AsyncIterator[LineEvent]:
         """Yield events; a second iterator goes on where the first stopped."""
@@ -119,39 +112,45 @@ class SessionLine:
     def read(self, start: int, stop: int) -> bytes:
         if self._is_over:
             return b""
-        early = self._owner.read_early(start, stop)
-        return self._ear.read(start, stop) if early is None else early
+        return self._phase.read(start, stop)
 
     @property
     def position(self) -> int:
         return self._position if self._is_over else self._ear.position
 
     def say(self, speech: Speech) -> int:
-        return 0 if self._is_over else self._owner.say(speech)
+        return 0 if self._is_over or self._is_closing else self._speaker.say(speech)
 
     def pause(self) -> None:
-        if not self._is_over:
-            self._owner.pause()
+        if not self._is_over and not self._is_closing:
+            self._speaker.pause()
 
     def resume(self) -> None:
         if not self._is_over:
-            self._owner.resume()
+            self._speaker.resume()
 
     def interrupt(self, reason: str) -> None:
-        if not self._is_over:
-            self._owner.interrupt(reason)
+        if self._is_over:
+            return
+        if self._speaker.is_playing:
+            self._chronicle.interrupting(self._clock(), reason)
+        self._speaker.interrupt()
 
     def heard_user(self, text: str, facts: Mapping[str, float | str | int]) -> None:
         if not self._is_over:
-            self._owner.heard_user(text, facts)
+            self._chronicle.note(Kind.USER_SAID, self._clock(), facts, role=Role.USER, text=text)
 
     def record(self, kind: str, facts: Mapping[str, float | str | int]) -> None:
-        if not self._is_over:
-            self._owner.record(kind, facts)
+        if self._is_over:
+            return
+        if kind == Kind.MESSAGE_TAKEN:
+            self._chronicle.note(Kind.MESSAGE_TAKEN, self._clock(), facts)
+        else:
+            self._chronicle.note(Kind.AGENT_EVENT, self._clock(), {"name": kind, **facts})
 
     def send_dtmf(self, digits: str) -> None:
         if not self._is_over:
-            self._owner.send_dtmf(digits)
+            self._leg.send_dtmf(digits)
 
     def listen_frames(self, enabled: bool) -> None:
         if self._is_over or enabled is self._wants_frames:
@@ -171,22 +170,17 @@ class SessionLine:
             yield self._frames.popleft()
 
     def play_frame(self, pcm: bytes) -> None:
-        if not self._is_over:
-            self._owner.play_raw(pcm)
+        if not self._is_over and not self._is_closing:
+            self._speaker.play_raw(pcm)
 
     def hang_up(self, cause: HangupCause, *, after_playout: bool = True) -> None:
         if not self._is_over:
-            self._owner.agent_hangs_up(cause, after_playout=after_playout)
+            self._hang_up(cause, after_playout)
 
-    def _on_frame(self, pcm: bytes, position: int) -> None:
+    def _on_frame(self, pcm: bytes, _position: int) -> None:
         if self._is_over:
             return
         if len(self._frames) == FRAMES_LIMIT:
             self.frames_dropped += 1
         self._frames.append(pcm)
         self._frames_wake.set()
-
-
-def gone() -> AudioGone:
-    """What an agent gets that reaches for audio from behind the gate."""
-    return AudioGone("the greeting gate was closed then")

@@ -7,7 +7,7 @@ _WIDTH = 30
 
 
 class ProgressBar:
-    """Call it with `(done, total, label)`; fits `FixedPhrases.render_ahead`."""
+    """Call it with `(done, total, text)`; fits `FixedPhrases.render_ahead`."""
 
     def __init__(self, title: str, stream: TextIO | None = None) -> None:
         self._title = title
@@ -15,7 +15,7 @@ class ProgressBar:
         self._is_terminal = self._stream.isatty()
         self._quarter = -1
 
-    def __call__(self, done: int, total: int, label: str) -> None:
+    def __call__(self, done: int, total: int, _label: str = "") -> None:
         if total <= 0:
             return
         if self._is_terminal:

@@ -72,13 +72,10 @@ class Speaker:
         if not self._is_over:
             self._carry_out(self._ledger.resume())
 
-    def interrupt(self) -> bool:
-        """Drop everything; returns whether there was anything to drop."""
-        if self._is_over:
-            return False
-        had_something = self._ledger.is_playing
-        self._carry_out(self._ledger.interrupt(self._clock()))
-        return had_something
+    def interrupt(self) -> None:
+        """Drop everything that was said so far."""
+        if not self._is_over:
+            self._carry_out(self._ledger.interrupt(self._clock()))
 
     def put_last_mark(self) -> None:
         """Ask for `LAST_MARK`; only when nothing is playing by the ledger (raw audio may be)."""

@@ -1,0 +1,184 @@
+"""All live sessions: takes offers from every endpoint, finds who answers them, drains, counts."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.config import AgentBase, NumberSection
+from gateway.errors import CallNotFound, HearingFull
+from gateway.model.endpoint import Leg, LegListener
+from gateway.model.events import LegEvent, Offered
+from gateway.model.hangup import HangupCause
+from gateway.model.line import Agent
+from gateway.rooms.timeline import Kind, RoomView
+from gateway.sessions.chronicle import Chronicle
+from gateway.sessions.preparation import find_room, fresh_room
+from gateway.sessions.routing import route
+from gateway.sessions.session import Session
+from gateway.sessions.state import SessionState
+from gateway.sessions.surroundings import Surroundings
+
+logger = logging.getLogger(__name__)
+
+LOOKUPS_LIMIT = 64
+"""Refused calls whose room is looked up at a time; more are written into rooms of their own."""
+
+GOODBYE_BOUND_S = 15.0
+"""How long a drain waits for goodbyes, after that for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryStatistics:
+    """A snapshot for health pages."""
+
+    live: int
+    by_state: Mapping[SessionState, int]
+    taken: int
+    """Calls for which a session was made, since the start."""
+    refused: int
+    """Calls that were refused, by us or by an endpoint, since the start."""
+    is_draining: bool
+
+
+class _NobodyListens:
+    """Listener of a leg that was refused at once: its end was written down already."""
+
+    def on_leg_event(self, event: LegEvent) -> None:
+        """Nothing is left to be decided about it."""
+
+
+class SessionRegistry:
+    """Implements `OfferListener`. One per gateway, on the event loop."""
+
+    def __init__(
+        self,
+        *,
+        numbers: Sequence[NumberSection],
+        agents: Mapping[str, Agent],
+        settings: Mapping[str, AgentBase],
+        around: Surroundings,
+    ) -> None:
+        self._numbers = tuple(numbers)
+        self._agents = agents
+        self._settings = settings
+        self._around = around
+        self._sessions: dict[str, Session] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._refusals: set[asyncio.Task[None]] = set()
+        self._is_draining = False
+        self._taken = 0
+        self._refused = 0
+
+    # OfferListener ----------------------------------------------------------------------------------
+
+    def on_offered(self, leg: Leg, offered: Offered) -> LegListener:
+        """Start a session for the leg, or refuse it with the cause that the caller is to see."""
+        if self._is_draining:
+            return self._refuse(leg, offered, HangupCause.DRAINING)
+        name = route(self._numbers, offered.callee)
+        if name is None or name not in self._agents:
+            return self._refuse(leg, offered, HangupCause.NO_ROUTE)
+        try:
+            ear = self._around.hearing.open()
+        except HearingFull:
+            return self._refuse(leg, offered, HangupCause.CAPACITY)
+        session = Session(leg, offered, ear, self._agents[name], self._settings[name], self._around)
+        self._taken += 1
+        self._sessions[offered.call_id] = session
+        task = session.start()
+        self._tasks[offered.call_id] = task
+        task.add_done_callback(lambda _: self._forget(offered.call_id))
+        logger.info("call offered", extra={"call_id": offered.call_id, "agent": name})
+        return session
+
+    def on_refused(self, offered: Offered, cause: HangupCause) -> None:
+        """Write down a call that an endpoint has refused by itself."""
+        self._refused += 1
+        logger.info("call refused", extra={"call_id": offered.call_id, "cause": cause.value})
+        if len(self._refusals) >= LOOKUPS_LIMIT:
+            self._write_refusal(offered, cause, fresh_room())
+            return
+        task = asyncio.create_task(
+            self._look_up_and_write(offered, cause), name=f"call {offered.call_id} refused"
+        )
+        self._refusals.add(task)
+        task.add_done_callback(self._refusals.discard)
+
+    def _refuse(self, leg: Leg, offered: Offered, cause: HangupCause) -> LegListener:
+        leg.reject(cause, retry_after_s=self._around.retry_after_s)
+        self.on_refused(offered, cause)
+        return _NobodyListens()
+
+    async def _look_up_and_write(self, offered: Offered, cause: HangupCause) -> None:
+        self._write_refusal(offered, cause, await find_room(self._around.recorder, offered))
+
+    def _write_refusal(self, offered: Offered, cause: HangupCause, room: RoomView) -> None:
+        chronicle = Chronicle(self._around.recorder, self._around.metrics, offered)
+        chronicle.enter_room(room.room_id, route(self._numbers, offered.callee) or "")
+        chronicle.note(Kind.REFUSED, offered.at_s, {"cause": cause.value})
+        chronicle.ended(offered.at_s, cause, "refused")
+
+    def _forget(self, call_id: str) -> None:
+        self._sessions.pop(call_id, None)
+        self._tasks.pop(call_id, None)
+
+    # For people and other parts ---------------------------------------------------------------------
+
+    @property
+    def is_draining(self) -> bool:
+        return self._is_draining
+
+    def sessions(self) -> Sequence[Session]:
+        """The live sessions, oldest first."""
+        return tuple(self._sessions.values())
+
+    def session(self, call_id: str) -> Session:
+        """Return a live session; raises `CallNotFound`."""
+        try:
+            return self._sessions[call_id]
+        except KeyError:
+            raise CallNotFound(call_id) from None
+
+    def hang_up(self, call_id: str, cause: HangupCause = HangupCause.OPERATOR_HUNG_UP) -> None:
+        """End one call now; raises `CallNotFound`."""
+        self.session(call_id).hang_up(cause)
+
+    def statistics(self) -> RegistryStatistics:
+        by_state: dict[SessionState, int] = {}
+        for session in self._sessions.values():
+            by_state[session.state] = by_state.get(session.state, 0) + 1
+        return RegistryStatistics(
+            len(self._sessions), by_state, self._taken, self._refused, self._is_draining
+        )
+
+    # The end ----------------------------------------------------------------------------------------
+
+    def refuse_new(self) -> None:
+        """Refuse every call from now on; the live ones go on."""
+        self._is_draining = True
+
+    async def drain(self, wait_s: float) -> None:
+        """Refuse new calls, let the live ones go on for `wait_s`, then say goodbye, then end them.
+
+        Returns when no session is left; takes at most `wait_s` + `GOODBYE_BOUND_S` and a clean-up.
+        """
+        self.refuse_new()
+        await self._wait_for_all(wait_s)
+        for session in self.sessions():
+            session.close(HangupCause.DRAINING)
+        await self._wait_for_all(GOODBYE_BOUND_S)
+        await self.stop()
+
+    async def stop(self) -> None:
+        """End every call now and release everything; may be called twice."""
+        self.refuse_new()
+        tasks = (*self._tasks.values(), *self._refusals)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wait_for_all(self, bound_s: float) -> None:
+        tasks = tuple(self._tasks.values())
+        if tasks and bound_s > 0:
+            await asyncio.wait(tasks, timeout=bound_s)
