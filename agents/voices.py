@@ -75,7 +75,7 @@ class EspeakVoice:
         """Whether the program is on the path."""
         return shutil.which(_PROGRAM) is not None
 
-    async def speak(self, text: str, urgency: Urgency) -> Speech:  # noqa: ARG002 (too quick to queue)
+    async def speak(self, text: str, urgency: Urgency) -> Speech:
         """Render text of any length up to `MOST_CHARACTERS`; word timings are unknown.
 
         Raises:

@@ -53,11 +53,9 @@ class PiperModel:
         }
         outputs = self._session.run(None, inputs)
         samples = np.asarray(outputs[0], dtype=np.float32).ravel()
-        if self.has_durations:
-            weights = np.asarray(outputs[1], dtype=np.float64).ravel()
-        else:
-            # Good to about a tenth of a second: phonemes are not equally long.
-            weights = np.ones(len(ids))
+        # Without durations good to about a tenth of a second: phonemes are not equally long.
+        weights = outputs[1] if self.has_durations else np.ones(len(ids))
+        weights = np.asarray(weights, dtype=np.float64).ravel()
         ends = np.cumsum(weights) * (len(samples) / max(1.0, float(weights.sum())))
         return Utterance(samples, np.rint(ends).astype(np.int64))
 

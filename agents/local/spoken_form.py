@@ -248,7 +248,7 @@ _RULES: tuple[_Rule, ...] = (
         lambda match: iter([(match.start(1), match.end(1), digit_words(match[1]))]),
         re.I,
     ),
-    _rule(r"(?<![\w.,:/-])0\d+(?![\w.,:%])", _whole(lambda m: digit_words(m.group()))),
+    _rule(r"(?<![\w.,:/-])0\d+(?![\w%]|[.,:]\d)", _whole(lambda m: digit_words(m.group()))),
     # Codes of capital letters and digits, such as A-1234-X.
     _rule(
         r"(?<![\w.-])(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])(?=[\w-]{4})[A-Z0-9]+(?:-[A-Z0-9]+)*(?![\w-])",

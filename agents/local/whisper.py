@@ -38,11 +38,14 @@ _SILENT_DBFS = -65.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Decode:
+class Decode:
+    """What the model made of one window, before anybody judged it."""
+
     text: str
     no_speech: float
     log_probability: float
     cut_off: bool
+    """The token cap was reached."""
 
 
 class Whisper:
@@ -77,10 +80,10 @@ class Whisper:
         if duration_s < _LEAST_S or level_dbfs(samples) < _SILENT_DBFS:
             return Transcript("", no_speech=1.0)
         window_s = max(_LEAST_WINDOW_S, duration_s + _WINDOW_MARGIN_S)
-        decode = self._decode(samples, window_s)
+        decode = self.decode(samples, window_s)
         text = decode.text
         if is_implausible(text, duration_s, cut_off=decode.cut_off):
-            decode = self._decode(samples, _FULL_WINDOW_S)
+            decode = self.decode(samples, _FULL_WINDOW_S)
             text = decode.text
             # Callers do say the same five words twice; only a loop also overflows or races.
             if decode.cut_off or is_too_fast(text, duration_s):
@@ -89,7 +92,8 @@ class Whisper:
             text = ""
         return Transcript(text, decode.no_speech, decode.log_probability)
 
-    def _decode(self, samples: Samples, window_s: float) -> _Decode:
+    def decode(self, samples: Samples, window_s: float) -> Decode:
+        """Run the model once over `samples` followed by zeros up to `window_s`, at most 30 s."""
         most_tokens = int(_TOKENS_BASE + _TOKENS_PER_S * len(samples) / RATE_HZ)
         features = log_mel(samples, round(min(window_s, _FULL_WINDOW_S) * 100))
         encoded = self._model.encode(ctranslate2.StorageView.from_array(features[None]))
@@ -102,7 +106,7 @@ class Whisper:
             return_no_speech_prob=True,
         )[0]
         tokens = result.sequences_ids[0]
-        return _Decode(
+        return Decode(
             text=self._tokenizer.decode(tokens, skip_special_tokens=True).strip(),
             no_speech=result.no_speech_prob,
             log_probability=result.scores[0],

@@ -116,7 +116,7 @@ class Dispatcher:
         """Return a snapshot."""
         return self._tally.snapshot(
             workers=self._workers,
-            ready=len(self._ready),
+            pids=tuple(sorted(self._ready)),
             busy=self._busy,
             queued=self._queue.counts(),
         )

@@ -15,7 +15,9 @@ class PoolStatistics:
     """A snapshot; counters run since the pool was made."""
 
     workers: int
-    ready: int
+    """How many there shall be."""
+    pids: tuple[int, ...]
+    """The processes that are ready."""
     busy: int
     queued: Mapping[Urgency, int]
     done: Mapping[JobKind, int]
@@ -29,6 +31,11 @@ class PoolStatistics:
     """Median time in a worker over the last jobs of each kind."""
     wait_p50_ms: Mapping[JobKind, float]
     """Median time in the queue, likewise."""
+
+    @property
+    def ready(self) -> int:
+        """How many workers can take jobs, or are at one."""
+        return len(self.pids)
 
 
 class Tally:
@@ -50,12 +57,12 @@ class Tally:
         self._runs_s[kind].append(run_s)
 
     def snapshot(
-        self, *, workers: int, ready: int, busy: int, queued: Mapping[Urgency, int]
+        self, *, workers: int, pids: tuple[int, ...], busy: int, queued: Mapping[Urgency, int]
     ) -> PoolStatistics:
         """Return the counters together with the pool's present state."""
         return PoolStatistics(
             workers=workers,
-            ready=ready,
+            pids=pids,
             busy=busy,
             queued=queued,
             done=dict(self.done),

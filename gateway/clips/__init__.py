@@ -30,12 +30,13 @@ TEXTS: dict[Clip, str] = {
 }
 
 
-def load(clip: Clip) -> Speech:
-    """Read a clip from the package (some 100 kB); word timings are unknown.
+def load(clip: str) -> Speech:
+    """Read a clip, a `Clip` or its value, from the package (some 100 kB); word timings are unknown.
 
     Raises:
         AssetError: the file is missing or not PCM16 mono 16 kHz, that is, the installation is broken.
     """
+    clip = Clip(clip)
     resource = files(__name__) / f"{clip.value}.wav"
     try:
         with resource.open("rb") as stream, wave.open(stream) as reader:
