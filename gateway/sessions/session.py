@@ -25,10 +25,10 @@ from gateway.sessions.inbox import Inbox
 from gateway.sessions.life import Life
 from gateway.sessions.line import SessionLine
 from gateway.sessions.own_words import OwnWords
-from gateway.sessions.preparation import call_facts, find_room, fresh_room, greeting_audio
+from gateway.sessions.preparation import Preparation, call_facts, fresh_room
 from gateway.sessions.seat import AgentSeat
 from gateway.sessions.state import SessionState, Trigger
-from gateway.sessions.surroundings import ANSWER_BOUND_S, ROOM_BOUND_S, Surroundings
+from gateway.sessions.surroundings import ANSWER_BOUND_S, Surroundings
 from gateway.sessions.tasks import CallTasks
 from gateway.sessions.timers import Timer, Timers
 
@@ -93,8 +93,8 @@ class Session:
             open_gate=lambda reason: self._gate_opened(self._phase.open(self._now(), reason)),
             post=self._post,
         )
+        self._preparation = Preparation(offered, settings, around, self._post)
         self._room: RoomView | None = None
-        self._room_task: asyncio.Task[RoomView] | None = None
         self._ended: events.Ended | None = None
 
     @property
@@ -145,7 +145,7 @@ class Session:
             while self.state is not SessionState.ENDED:
                 message = await self._inbox.get()
                 if self._inbox.overflowed and not self._life.is_over:
-                    self._log_error("inbox overflowed")
+                    logger.error("inbox overflowed", extra={"call_id": self.offered.call_id})
                     self._ending.hang_up(HangupCause.OVERLOADED)
                 self._handle(message)
         except asyncio.CancelledError:
@@ -163,11 +163,7 @@ class Session:
         self._ear.listen(self._post)
         self._leg.bind_ear(self._ear.number)
         self._life.apply(Trigger.ROUTED)
-        self._room_task = self._tasks.start("room", self._look_up())
-        self._tasks.start("greeting", self._prepare(self._room_task))
-
-    def _log_error(self, what: str) -> None:
-        logger.error(what, extra={"call_id": self.offered.call_id, "state": self.state.value})
+        self._preparation.start(self._tasks)
 
     def _handle(self, message: messages.Message) -> None:
         match message:
@@ -230,25 +226,12 @@ class Session:
             case Timer.CLOSING:
                 self._ending.hang_up(HangupCause.AGENT_HUNG_UP)
             case Timer.HANGING_UP:
-                self._log_error("the endpoint did not report the end of the call")
+                logger.error("end not reported", extra={"call_id": self.offered.call_id})
                 self._ending.abandon(HangupCause.INTERNAL_ERROR)
             case _:
                 assert_never(timer)
 
     # Before the answer ------------------------------------------------------------------------------
-
-    async def _look_up(self) -> RoomView:
-        room = await find_room(self._around.recorder, self.offered)
-        self._post(messages.RoomFound(room))
-        return room
-
-    async def _prepare(self, room: asyncio.Task[RoomView]) -> None:
-        ring_bound_ms = self._around.greeting.ring_bound_ms
-        audio = await greeting_audio(
-            self._around.phrases, self._settings, ring_bound_ms, self.offered.call_id
-        )
-        await asyncio.wait({room})
-        self._post(messages.GreetingReady(audio))
 
     def _enter_room(self, room: RoomView) -> None:
         if self._room is None:
@@ -260,9 +243,8 @@ class Session:
         if self._life.is_over:
             return
         self._greeting = message.audio.speech
-        if self._greeting is not None:
-            self._chronicle.expect_greeting(message.audio.source.value)
-            self._words.speaker.say(self._greeting, label=GREETING)
+        if message.audio.speech is not None:
+            self._words.greet(message.audio.speech, message.audio.source.value)
         self._timers.set(Timer.ANSWER, ANSWER_BOUND_S)
         self._leg.answer()
 
@@ -361,19 +343,9 @@ class Session:
         self._ear.listen(None)
         self._leg.bind_ear(None)
         self._ear.close()
-        self._enter_room(await self._room_in_the_end())
+        if self._room is None:  # written down all the same, in its room if that can be
+            self._enter_room(await self._preparation.room_in_the_end())
         cause = self._ending.cause or (ended.cause if ended else HangupCause.INTERNAL_ERROR)
         self._chronicle.ended(at_s, cause, ended.detail if ended else "")
         await self._tasks.cancel_all()
         logger.info("call ended", extra={"call_id": self.offered.call_id, "cause": cause.value})
-
-    async def _room_in_the_end(self) -> RoomView:
-        """A call that was over before its room was found is still written down, in its room if it can be."""
-        if self._room is not None:
-            return self._room
-        task = self._room_task
-        if task is not None:
-            await asyncio.wait({task}, timeout=ROOM_BOUND_S)
-            if task.done() and not task.cancelled():
-                return task.result()
-        return fresh_room()
