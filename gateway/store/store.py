@@ -1,0 +1,305 @@
+"""The store as the gateway knows it: takes down calls and timelines, gives rooms their history, tells its health."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.errors import StoreError
+from gateway.model.events import Offered
+from gateway.model.hangup import HangupCause
+from gateway.model.ids import new_room_id
+from gateway.model.line import Role, Said
+from gateway.rooms.timeline import Entry, Recorder, RoomView
+from gateway.store import sqlite
+from gateway.store.backlog import Backlog
+from gateway.store.identity import LONGEST, is_nobody, normalise
+from gateway.store.leftovers import close_leftovers
+from gateway.store.reader import Reader
+from gateway.store.records import CallRecord, TimelineLine
+from gateway.store.schema import prepare
+from gateway.store.writer import GATHER_S, Writer
+from gateway.store.writes import CallClosed, CallOpened, EntryAppended, RoomMade, Write
+
+log = logging.getLogger(__name__)
+
+BACKLOG_LIMIT = 20_000
+"""Entries that may wait for the disk: about ten minutes of two hundred calls, some 20 MB."""
+HISTORY_LINES = 60
+ROOMS_REMEMBERED = 4_096
+SETTLE_S = 0.5
+"""How long a reader waits for what was written just before."""
+CLOSE_S = 5.0
+REFUSALS_LOGGED_EVERY_S = 60.0
+
+
+class Store:
+    """Implements `Recorder`, and what the API reads. Belongs to the event loop, except for its two threads.
+
+    Acknowledged means committed: `flush` returns when all that was written before is on the disk.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        backlog_limit: int = BACKLOG_LIMIT,
+        on_backlog: Callable[[int], None] = lambda _length: None,
+        gather_s: float = GATHER_S,
+    ) -> None:
+        self._data_dir = data_dir
+        self._path = data_dir / sqlite.DATABASE_FILE
+        self._lock = sqlite.InstanceLock(data_dir)
+        self._backlog = Backlog(backlog_limit)
+        self._on_backlog = on_backlog
+        self._gather_s = gather_s
+        self._writer: Writer | None = None
+        self._reader: Reader | None = None
+        self._rooms: OrderedDict[tuple[str, str], str] = OrderedDict()
+        """Rooms met lately; a new one is found here before it is committed."""
+        self._refusals_logged_at_s = float("-inf")
+
+    # Life -------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the database, made or brought up to date. Raises `StoreError` with the remedy."""
+        await asyncio.to_thread(self._open)
+
+    def _open(self) -> None:
+        sqlite.make_data_dir(self._data_dir)
+        self._lock.acquire()
+        try:
+            engine = sqlite.writing_engine(self._path)
+            with engine.begin() as connection:
+                prepare(connection)
+                left = close_leftovers(connection)
+            self._reader = Reader(sqlite.reading_engine(self._path))
+        except SQLAlchemyError as error:
+            self._lock.release()
+            raise StoreError(
+                f"cannot open {self._path}: {getattr(error, 'orig', None) or error}"
+            ) from error
+        except StoreError:
+            self._lock.release()
+            raise
+        if left:
+            log.warning("calls that a crash left open are closed", extra={"calls": left})
+        self._writer = Writer(
+            engine, self._backlog, on_backlog=self._on_backlog, gather_s=self._gather_s
+        )
+        self._writer.start()
+
+    async def close(self, timeout_s: float = CLOSE_S) -> None:
+        """Write what waits, bounded, and close; may be called twice."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        in_time = await asyncio.to_thread(writer.stop, timeout_s)
+        if not in_time or len(self._backlog):
+            log.error("the store closes with writes unwritten", extra={"lost": len(self._backlog)})
+        if self._reader is not None:
+            await asyncio.to_thread(self._reader.close)
+        self._lock.release()
+
+    async def flush(self) -> None:
+        """Wait until everything accepted so far is committed; on a failing disk, until it recovers."""
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+
+        def finish() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        def on_writer_thread() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(finish)
+
+        self._backlog.when_done(on_writer_thread)
+        await done
+
+    def trouble(self) -> str:
+        """Return what is wrong with the store, empty if nothing is."""
+        if self._writer is None:
+            return "not open"
+        return self._writer.failure
+
+    @property
+    def backlog(self) -> int:
+        """Writes that wait for the disk."""
+        return len(self._backlog)
+
+    @property
+    def lost(self) -> int:
+        """Writes lost since the start: refused by a full backlog, or with data the database refused."""
+        dropped = self._writer.dropped if self._writer is not None else 0
+        return self._backlog.refused + dropped
+
+    # Recorder ---------------------------------------------------------------------------------------
+
+    async def room_for(self, *, number: str, person: str) -> RoomView:
+        """Return the person's room at our number, made if new; see `Recorder`."""
+        number, person = normalise(_clean(number)), normalise(_clean(person))
+        if is_nobody(person):
+            room_id = new_room_id()
+            self._make_room(room_id, number, f"{person or 'anonymous'}#{room_id}")
+            return RoomView(room_id=room_id, history=())
+        room_id = await self._find_room(number, person)
+        return RoomView(room_id=room_id, history=await self._history(room_id))
+
+    async def _find_room(self, number: str, person: str) -> str:
+        known = self._rooms.get((number, person))
+        if known is None:
+            try:
+                known = await self._reading().room_id(number, person)
+            except StoreError as error:
+                # The writer finds the room's real id, if it has one, when the disk is back.
+                log.warning("a room cannot be looked up", extra={"reason": str(error)})
+            # While we waited another call of the same person may have made it.
+            known = self._rooms.get((number, person), known)
+        if known is None:
+            known = new_room_id()
+            self._make_room(known, number, person)
+        self._rooms[number, person] = known
+        self._rooms.move_to_end((number, person))
+        if len(self._rooms) > ROOMS_REMEMBERED:
+            self._rooms.popitem(last=False)
+        return known
+
+    def _make_room(self, room_id: str, number: str, person: str) -> None:
+        self._put(RoomMade(room_id=room_id, number=number, person=person, created_at=time.time()))
+
+    async def _history(self, room_id: str) -> tuple[Said, ...]:
+        # Taken before the query: a line that is committed in between is then seen twice, not never.
+        waiting = [
+            item
+            for item in self._backlog.waiting()
+            if isinstance(item, EntryAppended)
+            and item.entry.room_id == room_id
+            and item.entry.role is not None
+        ]
+        lines: dict[str, Said] = {}
+        try:
+            for entry_id, line in await self._reading().spoken_lines(room_id, HISTORY_LINES):
+                lines[entry_id] = Said(
+                    Role(line.role or ""), line.text, bool(line.facts.get("interrupted", False))
+                )
+        except StoreError as error:
+            log.warning("a room's history cannot be read", extra={"reason": str(error)})
+        for item in waiting:
+            entry = item.entry
+            if entry.role is not None:
+                interrupted = bool(entry.facts.get("interrupted", False))
+                lines.setdefault(item.entry_id, Said(entry.role, entry.text, interrupted))
+        return tuple(lines.values())[-HISTORY_LINES:]
+
+    def call_offered(self, offered: Offered, *, room_id: str, agent: str) -> None:
+        self._put(
+            CallOpened(
+                call_id=offered.call_id,
+                room_id=room_id,
+                columns={
+                    "endpoint": offered.endpoint.value,
+                    "direction": offered.direction.value,
+                    "caller": _short(offered.caller),
+                    "callee": _short(offered.callee),
+                    "caller_name": _short(offered.caller_name),
+                    "foreign_id": _short(offered.foreign_id),
+                    "source": _short(offered.source)[:80],
+                    "agent": _short(agent)[:80],
+                    "offered_at": time.time() - (time.monotonic() - offered.at_s),
+                },
+            )
+        )
+
+    def append(self, entry: Entry) -> None:
+        facts = {
+            _clean(name): _clean(value) if isinstance(value, str) else value
+            for name, value in entry.facts.items()
+        }
+        kept = Entry(
+            room_id=entry.room_id,
+            call_id=entry.call_id,
+            kind=entry.kind,
+            offset_ms=entry.offset_ms,
+            role=entry.role,
+            text=_clean(entry.text),
+            facts=facts,
+        )
+        self._put(EntryAppended(entry_id=secrets.token_hex(12), entry=kept))
+
+    def call_ended(
+        self, call_id: str, *, cause: HangupCause, detail: str, offset_ms: float
+    ) -> None:
+        self._put(
+            CallClosed(
+                call_id=call_id, cause=cause.value, detail=_clean(detail), ended_ms=offset_ms
+            )
+        )
+
+    def _put(self, write: Write) -> None:
+        if not self._backlog.put(write):
+            now_s = time.monotonic()
+            if now_s - self._refusals_logged_at_s >= REFUSALS_LOGGED_EVERY_S:
+                self._refusals_logged_at_s = now_s
+                log.error(
+                    "the store's backlog is full; the newest writes are lost",
+                    extra={"refused": self._backlog.refused, "waiting": len(self._backlog)},
+                )
+        self._on_backlog(len(self._backlog))
+
+    # Reading ----------------------------------------------------------------------------------------
+
+    async def calls(self, limit: int, *, active: bool | None = None) -> list[CallRecord]:
+        """Return the newest calls, newest first. Raises `StoreError`, as all that follow."""
+        await self._settle()
+        return await self._reading().calls(limit, active=active)
+
+    async def call(self, call_id: str) -> CallRecord | None:
+        await self._settle()
+        return await self._reading().call(call_id)
+
+    async def call_timeline(self, call_id: str) -> list[TimelineLine]:
+        await self._settle()
+        return await self._reading().call_timeline(call_id)
+
+    async def room_timeline(
+        self, room_id: str, *, after: int, limit: int
+    ) -> list[TimelineLine] | None:
+        """Return the room's entries with `seq` above `after`; None if there is no such room."""
+        await self._settle()
+        lines = await self._reading().room_timeline(room_id, after=after, limit=limit)
+        if not lines and not await self._reading().room_exists(room_id):
+            return None
+        return lines
+
+    def _reading(self) -> Reader:
+        if self._reader is None:
+            raise StoreError("the store is not open")
+        return self._reader
+
+    async def _settle(self) -> None:
+        """Let what was written just before be seen; a failing disk does not hold up the reader."""
+        if self.trouble():
+            return
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                await self.flush()
+        except TimeoutError:
+            log.debug("reading before all is written", extra={"waiting": len(self._backlog)})
+
+
+def _clean(text: str) -> str:
+    """Return text that every database takes: no NUL, no half of a surrogate pair."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _short(text: str) -> str:
+    return _clean(text)[:LONGEST]
+
+
+_: type[Recorder] = Store

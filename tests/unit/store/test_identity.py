@@ -1,0 +1,32 @@
+"""Tests of gateway/store/identity.py."""
+
+import pytest
+
+from gateway.store.identity import is_nobody, normalise
+
+
+@pytest.mark.parametrize(
+    ("address", "known_as"),
+    [
+        ("+49 30 123456", "+4930123456"),
+        ("sip:+4930123456", "+4930123456"),
+        ("SIPS:alice@example.org;transport=tcp", "alice@example.org"),
+        ("<sip:alice@example.org>", "alice@example.org"),
+        ("tel:+4930123456;phone-context=x", "+4930123456"),
+        ("  100 ", "100"),
+        ("", ""),
+        ("1" * 400, "1" * 255),
+    ],
+)
+def test_addresses_are_known_without_scheme_spaces_and_parameters(address, known_as):
+    assert normalise(address) == known_as
+
+
+@pytest.mark.parametrize("person", ["", "anonymous", "Anonymous@anonymous.invalid", "unknown"])
+def test_withheld_callers_are_nobody(person):
+    assert is_nobody(person)
+
+
+@pytest.mark.parametrize("person", ["+4930123456", "alice@example.org", "anonymous2"])
+def test_others_are_somebody(person):
+    assert not is_nobody(person)
