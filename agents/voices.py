@@ -75,7 +75,11 @@ class EspeakVoice:
         """Whether the program is on the path."""
         return shutil.which(_PROGRAM) is not None
 
-    async def speak(self, text: str, urgency: Urgency) -> Speech:
+    async def speak(
+        self,
+        text: str,
+        urgency: Urgency,  # noqa: ARG002 (too quick to queue)
+    ) -> Speech:
         """Render text of any length up to `MOST_CHARACTERS`; word timings are unknown.
 
         Raises:

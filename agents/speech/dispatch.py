@@ -179,7 +179,7 @@ class Dispatcher:
         began_s = time.monotonic()
         try:
             async with asyncio.timeout(self._job_timeout_s):
-                reply = await worker.request(job.message)
+                reply = await worker.request(job.data)
         except TimeoutError:
             self._tally.timed_out += 1
             _log.error("speech worker %d hangs in %s: killed", worker.pid, job.kind.value)
@@ -191,6 +191,11 @@ class Dispatcher:
         except asyncio.CancelledError:
             self._fail(job, "the speech workers are stopping")
             raise
+        except Exception as error:
+            # A fault of ours must cost a job and a worker, not the slot and its caller for ever.
+            _log.exception("speech dispatch failed")
+            self._fail(job, f"{type(error).__name__}: {error}")
+            return False
         finally:
             self._busy -= 1
             self._ahead -= is_ahead

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from agents.speech.wire import JobKind, Message
+from agents.speech.wire import JobKind
 from gateway.model.speech import Urgency
 
 
@@ -14,7 +14,8 @@ class Job:
 
     kind: JobKind
     urgency: Urgency
-    message: Message = field(repr=False)
+    data: bytes = field(repr=False)
+    """The encoded message."""
     queued_at_s: float
     attempts: int = 0
     """How often it was given to a worker."""

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from agents.speech.dispatch import Dispatcher, PendingJob
 from agents.speech.statistics import PoolStatistics
-from agents.speech.wire import JobKind, Json, Message
+from agents.speech.wire import JobKind, Json, Message, encode
 from agents.stt import Transcript
 from gateway.config import SpeechSection
-from gateway.errors import ProviderRefused
+from gateway.errors import LinkProtocolError, ProviderRefused
 from gateway.model.frame import RATE_HZ, SAMPLE_BYTES
 from gateway.model.speech import Speech, Urgency, Word
 
@@ -114,11 +114,14 @@ class SpeechPool:
     async def _job(
         self, kind: JobKind, urgency: Urgency, arguments: dict[str, Json], payload: bytes = b""
     ) -> Message:
-        number = next(self._numbers)
-        message = Message({"id": number, "kind": kind.value, **arguments}, payload)
+        message = Message({"id": next(self._numbers), "kind": kind.value, **arguments}, payload)
+        try:
+            data = encode(message)
+        except LinkProtocolError as error:
+            raise ProviderRefused(f"too much for one speech job: {error}") from error
         reply = asyncio.get_running_loop().create_future()
         return await self._dispatcher.submit(
-            PendingJob(kind, urgency, message, time.monotonic(), reply=reply)
+            PendingJob(kind, urgency, data, time.monotonic(), reply=reply)
         )
 
 

@@ -44,7 +44,8 @@ class Message:
 
 def encode(message: Message) -> bytes:
     """Serialise; raises `LinkProtocolError` when a limit is passed."""
-    header = json.dumps(message.header, separators=(",", ":"), ensure_ascii=False).encode()
+    # Escaped to ASCII: a language model may send halves of surrogate pairs, which UTF-8 has not.
+    header = json.dumps(message.header, separators=(",", ":")).encode("ascii")
     _check(len(header), len(message.payload))
     return PREFIX.pack(len(header), len(message.payload)) + header + message.payload
 

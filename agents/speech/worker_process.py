@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 
-from agents.speech.wire import PREFIX, Message, decode, decode_prefix, encode
+from agents.speech.wire import PREFIX, Message, decode, decode_prefix
 from gateway.errors import AssetError, LinkError, ProviderUnavailable
 
 _EXIT_S = 2.0
@@ -95,12 +95,12 @@ class WorkerProcess:
         """Call `callback` on the loop when the process has ended."""
         self._exit.add_done_callback(lambda _: callback())
 
-    async def request(self, message: Message) -> Message:
-        """Do one job; raises `WorkerLost`. After a cancellation the worker must be killed."""
+    async def request(self, data: bytes) -> Message:
+        """Do one encoded job; raises `WorkerLost`. After a cancellation the worker must be killed."""
         try:
-            self._writer.write(encode(message))
+            self._writer.write(data)
             await self._writer.drain()
-        except (OSError, LinkError) as error:
+        except OSError as error:
             raise WorkerLost(str(error)) from error
         return await self._receive()
 

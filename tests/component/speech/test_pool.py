@@ -218,6 +218,13 @@ async def test_too_much_is_refused_without_asking_a_worker():
             await pool.speak("x" * 2_001, Urgency.TURN)
         with pytest.raises(ProviderRefused):
             await pool.embed(["x"] * 2_001)
+        with pytest.raises(ProviderRefused, match="too much for one speech job"):
+            await pool.embed(["\U0001f600" * 50_000])
+
+
+async def test_text_with_half_a_character_is_no_trouble():
+    async with pool_of() as pool:
+        assert (await pool.speak("hello \ud83d", Urgency.TURN)).text == "hello \ud83d"
 
 
 async def test_the_local_voice_speaks_sentence_by_sentence():

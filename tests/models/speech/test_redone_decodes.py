@@ -22,7 +22,7 @@ def windows_s(whisper, monkeypatch):
     def script(*decodes):
         left = list(decodes)
 
-        def decode(samples, window_s):
+        def decode(_, window_s):
             asked.append(window_s)
             return left.pop(0)
 

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.speech.jobs import Job, JobQueue
-from agents.speech.wire import JobKind, Message
+from agents.speech.wire import JobKind
 from gateway.model.speech import Urgency
 
 
 def job(urgency):
-    return Job(JobKind.SPEAK, urgency, Message({}), queued_at_s=0.0)
+    return Job(JobKind.SPEAK, urgency, b"", queued_at_s=0.0)
 
 
 @pytest.fixture
