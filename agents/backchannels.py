@@ -35,13 +35,19 @@ _PHRASES = {
 }
 """Signs and commands of two words, made one before counting."""
 
-BACKCHANNELS = frozenset(
+
+def vocabulary(words: str) -> frozenset[str]:
+    """Return the words of a list separated by white space."""
+    return frozenset(words.split())
+
+
+BACKCHANNELS = vocabulary(
     "yeah yep yes yup ya ok okay k mhm mm hmm hm uhhuh uh um ah oh aha right sure alright isee "
-    "gotit ofcourse great good fine cool nice really wow exactly indeed".split()
+    "gotit ofcourse great good fine cool nice really wow exactly indeed"
 )
 """Words that do not take the floor while somebody else speaks."""
 
-COMMANDS = frozenset("stop wait no operator holdon excuseme help human pause cancel quiet".split())
+COMMANDS = vocabulary("stop wait no operator holdon excuseme help human pause cancel quiet")
 """Words that take the floor at once."""
 
 _NOT_WORDS = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*")
@@ -69,11 +75,11 @@ def judge(text: str) -> Verdict:
     return Verdict.ONE_WORD if len(words) == 1 else Verdict.WORDS
 
 
-_FAREWELLS = frozenset(
+_FAREWELLS = vocabulary(
     "bye goodbye byebye thank thanks you ok okay cheers good night day evening see later have a "
-    "nice great lovely one too same to and so very much by yes yeah right sure take care".split()
+    "nice great lovely one too same to and so very much by yes yeah right sure take care"
 )
-_FAREWELL_MARKS = frozenset("bye goodbye byebye thanks thank cheers night later care".split())
+_FAREWELL_MARKS = vocabulary("bye goodbye byebye thanks thank cheers night later care")
 
 
 def is_farewell(text: str) -> bool:

@@ -382,9 +382,9 @@ class Conversation:
         except Exception as error:  # a filler is not worth a call; the answer may still come
             log.warning("no filler", extra={"reason": repr(error)})
             return
-        if reply is self._reply and not reply.has_spoken and self._turns.is_floor_free:
-            if self._speaker.say(reply.generation, speech) is not None:
-                self._line.record("filler", {"count": self._fillers_said})
+        is_wanted = reply is self._reply and not reply.has_spoken and self._turns.is_floor_free
+        if is_wanted and self._speaker.say(reply.generation, speech) is not None:
+            self._line.record("filler", {"count": self._fillers_said})
 
     def _hang_up(self, cause: HangupCause) -> None:
         self._is_over = True

@@ -99,11 +99,5 @@ class TurnDropped:
 
 
 TurnAction = (
-    Recognise
-    | Score
-    | PausePlayout
-    | ResumePlayout
-    | InterruptPlayout
-    | TurnEnded
-    | TurnDropped
+    Recognise | Score | PausePlayout | ResumePlayout | InterruptPlayout | TurnEnded | TurnDropped
 )

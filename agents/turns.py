@@ -18,9 +18,7 @@ from agents.turn_actions import (
     EndReason,
     InterruptPlayout,
     PausePlayout,
-    Recognise,
     ResumePlayout,
-    Score,
     TurnAction,
     TurnDropped,
     TurnEnded,
@@ -97,7 +95,9 @@ class TurnTaker:
             self._suspect(self._audio.time_of(start))
         return actions + self.tick(now_s)
 
-    def caller_stopped(self, now_s: float, position: int, start: int, stop: int) -> list[TurnAction]:
+    def caller_stopped(
+        self, now_s: float, position: int, start: int, stop: int
+    ) -> list[TurnAction]:
         """Voice activity ended at `stop`. A stop without a start counts as both."""
         self._audio.synchronise(now_s, position)
         actions: list[TurnAction] = []
@@ -133,9 +133,8 @@ class TurnTaker:
         self._is_agent_playing = True
         self._agent_ends_s = ends_s
         self._has_agent_asked = has_asked
-        if not was_playing and self._state is TurnState.SPEAKING:
-            if self._overlap is Overlap.CLEAR:
-                self._suspect(now_s)
+        if not was_playing and self._state is TurnState.SPEAKING and self._overlap is Overlap.CLEAR:
+            self._suspect(now_s)
         return []
 
     def agent_silent(self, now_s: float) -> list[TurnAction]:
@@ -199,7 +198,10 @@ class TurnTaker:
         over_ms = (now_s - self._audio.voiced_since_s(self._overlap_from_s)) * 1000
         onset_ms = (now_s - self._overlap_from_s) * 1000
         if self._may_interrupt_by_length:
-            if self._overlap is Overlap.SUSPECTED and over_ms >= self._settings.pause_after_ms - _EPS:
+            if (
+                self._overlap is Overlap.SUSPECTED
+                and over_ms >= self._settings.pause_after_ms - _EPS
+            ):
                 self._overlap = Overlap.PAUSED
                 actions.append(PausePlayout(onset_ms))
             is_long = over_ms >= self._settings.interrupt_after_ms - _EPS
@@ -221,11 +223,11 @@ class TurnTaker:
             after_ms, reason = self._end_after_ms()
             if silent_ms >= after_ms:
                 self._decide(now_s, reason, None)
-        if self._overlap is Overlap.PAUSED and silent_ms >= self._settings.resume_after_ms:
-            if not self._audio.is_known:
-                # The words are late, and the caller must not be left in silence; they still decide.
-                self._overlap = Overlap.SUSPECTED
-                actions.append(ResumePlayout())
+        is_due = self._overlap is Overlap.PAUSED and silent_ms >= self._settings.resume_after_ms
+        if is_due and not self._audio.is_known:
+            # The words are late, and the caller must not be left in silence; they still decide.
+            self._overlap = Overlap.SUSPECTED
+            actions.append(ResumePlayout())
         return actions + self._settle(now_s)
 
     def _ask_again(self, now_s: float, silent_ms: float) -> list[TurnAction]:
@@ -328,7 +330,7 @@ class TurnTaker:
 
     def _hand_over(self) -> TurnAction:
         assert self._end is not None
-        if not judge(self._audio.text) is Verdict.NOISE or self._audio.has_failed:
+        if judge(self._audio.text) is not Verdict.NOISE or self._audio.has_failed:
             reason, decided_s, probability = self._end
             self._false_interruptions = 0
             ended = TurnEnded(

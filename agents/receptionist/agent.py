@@ -35,9 +35,10 @@ class ReceptionistBrain:
     async def reply(
         self,
         turn: UserTurn,
-        history: History,  # noqa: ARG002 - the dialogue remembers what it needs
+        history: History,
     ) -> AsyncGenerator[Thought, None]:
         """Answer by the dialogue's next step; a failing embedder only costs the FAQ."""
+        del history  # the dialogue remembers what it needs
         answer = None if turn.is_keys else await self._find(turn.text)
         thoughts = self._dialogue.hear(
             turn.text,

@@ -113,7 +113,7 @@ class Dialogue:
     # In every state -----------------------------------------------------------------------------
 
     def _here(self, heard: _Heard) -> list[Thought] | None:
-        """"Are you still there?" – "Yes." is not the answer to the question before."""
+        """ "Are you still there?" – "Yes." is not the answer to the question before."""
         if heard.agrees is True or heard.intent in (Intent.HELLO, Intent.CAN_YOU_HEAR):
             return [Phrase(phrases.QUESTIONS[self._state])]
         return None
@@ -147,9 +147,11 @@ class Dialogue:
         return self._state not in (State.LISTENING, State.OFFERED, State.MORE, State.ENDED)
 
     def _is_digits_done(self, heard: _Heard) -> bool:
-        """"That's all" ends a number or agrees to a message, not the call."""
+        """ "That's all" ends a number or agrees to a message, not the call."""
         ends = " ".join(heard.words)
-        says_all = any(end in ends for end in ("that's all", "that's it", "that is all", "that is it"))
+        says_all = any(
+            end in ends for end in ("that's all", "that's it", "that is all", "that is it")
+        )
         return says_all and self._state in (State.NUMBER, State.CONFIRM)
 
     def _end(self) -> list[Thought]:
@@ -205,9 +207,10 @@ class Dialogue:
         return self._miss()
 
     def _more(self, heard: _Heard) -> list[Thought]:
-        if heard.intent is None and (heard.answer is None or heard.answer.score < 0):
-            if heard.agrees is False and len(heard.words) <= 5:
-                return self._end()
+        is_question = heard.answer is not None and heard.answer.score >= 0
+        is_short = len(heard.words) <= 5
+        if heard.intent is None and not is_question and heard.agrees is False and is_short:
+            return self._end()
         if heard.intent is Intent.THANKS:
             # "No thank you", or thanks instead of an answer: nothing else is wanted.
             return self._end()
@@ -250,7 +253,9 @@ class Dialogue:
     def _number(self, heard: _Heard) -> list[Thought]:
         said = " ".join(heard.words)
         if self._digits and (
-            "start again" in said or "start over" in said or (heard.agrees is False and not heard.digits)
+            "start again" in said
+            or "start over" in said
+            or (heard.agrees is False and not heard.digits)
         ):
             self._digits = ""
             return [Phrase(phrases.START_NUMBER_AGAIN), ExpectDigits(True)]

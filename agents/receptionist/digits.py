@@ -6,6 +6,8 @@ Recognisers write the same number in many ways: "oh one two", "012", "double fiv
 
 import re
 
+from agents.backchannels import vocabulary
+
 _UNITS = {
     "zero": "0", "nought": "0", "naught": "0", "null": "0",
     "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
@@ -25,10 +27,14 @@ _TENS = {
 }  # fmt: skip
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
 _ZEROS = {"hundred": "00", "thousand": "000"}
-_LEADS = frozenset("is its it's number number's numbers yes okay ok um uh er at on be".split())
+_LEADS = vocabulary("is its it's number number's numbers yes okay ok um uh er at on be")
 """Words after which a homophone may begin a number ("my number is oh two …")."""
 
-_NAMES = {digit: word for word, digit in _UNITS.items() if word not in ("nought", "naught", "null", "niner")}
+_NAMES = {
+    digit: word
+    for word, digit in _UNITS.items()
+    if word not in ("nought", "naught", "null", "niner")
+}
 
 
 def parse_digits(text: str) -> str:
@@ -42,7 +48,9 @@ def parse_digits(text: str) -> str:
         before = tokens[index - 1] if index else ""
         found += _run_digits(run, is_led=not before or before in _LEADS)
         index += max(1, length)
-    return found[0] + found[1:].replace("+", "") if found.startswith("+") else found.replace("+", "")
+    return (
+        found[0] + found[1:].replace("+", "") if found.startswith("+") else found.replace("+", "")
+    )
 
 
 def _run_length(tokens: list[str], index: int) -> int:

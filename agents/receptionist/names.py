@@ -2,20 +2,20 @@
 
 import re
 
-from agents.backchannels import words_of
+from agents.backchannels import vocabulary, words_of
 
 _LEADS = re.compile(
     r"^(?:.*?\b)?(?:my (?:full )?name(?: is|'s)|the name(?: is|'s)|name is|this is|it is|it's|its|"
     r"i am|i'm|im|call me|you can call me|i am called|i'm called)\s+(?P<rest>.+)$"
 )
-_FILLERS = frozenset(
-    "um uh er erm well yes yeah yep sure ok okay oh so hello hi hey please hm mm mhm right ah".split()
+_FILLERS = vocabulary(
+    "um uh er erm well yes yeah yep sure ok okay oh so hello hi hey please hm mm mhm right ah"
 )
-_NOT_NAMES = frozenset(
+_NOT_NAMES = vocabulary(
     "what why when where who how which no not nope nobody is are was do does did can could would should the a "
     "an your my you i we it that this there here to of in on at for and or but if with name number "
     "message want need know think sorry pardon repeat again help call phone speak talk don't "
-    "doesn't can't won't understand hear say said tell told mean business matter none".split()
+    "doesn't can't won't understand hear say said tell told mean business matter none"
 )
 _ENDS = re.compile(
     r"\b(?:speaking|calling|here|spelled|spelt|that's|that is|and i|and my|from|i'd|i would|please|"

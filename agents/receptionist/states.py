@@ -38,7 +38,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.TEXT: frozenset({*_SLOTS, State.MORE, *_ALWAYS}),
     State.CONFIRM: frozenset({*_SLOTS, State.CORRECT, State.MORE, *_ALWAYS}),
     State.CORRECT: frozenset({*_SLOTS, State.MORE, *_ALWAYS}),
-    State.MORE: frozenset({State.OFFERED, State.NAME, *_ALWAYS}),
+    State.MORE: frozenset({State.MORE, State.OFFERED, State.NAME, *_ALWAYS}),
     State.ENDED: frozenset({State.OFFERED, State.NAME, State.MORE, *_ALWAYS}),
 }
 """After ENDED the caller may still have one more question before the line is closed."""

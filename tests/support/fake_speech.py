@@ -28,8 +28,10 @@ class FakeEars:
     """Raised by the next calls of `transcribe`, one each."""
     score_failure: GatewayError | None = None
     heard: list[str] = field(default_factory=list)
+    urgencies: list[Urgency] = field(default_factory=list)
 
     async def transcribe(self, pcm: bytes, urgency: Urgency = Urgency.TURN) -> Transcript:
+        self.urgencies.append(urgency)
         await asyncio.sleep(self.recognition_ms / 1000)
         if self.failures:
             raise self.failures.pop(0)
@@ -85,4 +87,5 @@ class FakeEmbedder:
         return rows
 
 
-_STOP_WORDS = frozenset("a the is are do you i to of what my your we it this that for at in".split())
+_COMMON = "a the is are do you i to of what my your we it this that for at in on"
+_STOP_WORDS = frozenset(_COMMON.split())

@@ -143,7 +143,8 @@ def test_running_text_is_spoken_sentence_by_sentence_while_it_is_made() -> None:
 
     assert stage.line.said == ["The first sentence is here.", "The second one follows it."]
     first, second = stage.line.playbacks
-    assert first.started_at_s is not None and first.ended_at_s is not None
+    assert first.started_at_s is not None
+    assert first.ended_at_s is not None
     assert second.said_at_s < first.ended_at_s
     assert [urgency.name for _, urgency in stage.voice.asked] == ["FIRST_SENTENCE", "NEXT_SENTENCE"]
 
@@ -204,7 +205,8 @@ def test_a_sign_of_listening_only_pauses() -> None:
     assert stage.line.playbacks[0].heard == long
     assert len(stage.line.recorded("resumed")) == 1
     playback = stage.line.playbacks[0]
-    assert playback.started_at_s is not None and playback.ended_at_s is not None
+    assert playback.started_at_s is not None
+    assert playback.ended_at_s is not None
     paused_s = playback.ended_at_s - playback.started_at_s - 3.0
     assert paused_s == pytest.approx(0.1 + 1.0, abs=0.05)
 
@@ -324,7 +326,7 @@ def test_a_slow_answer_is_accounted_for_and_still_comes() -> None:
 
 
 def test_a_silent_caller_is_asked_twice_and_then_released_after_the_goodbye() -> None:
-    async def scene(stage: Stage) -> None:
+    async def scene(_: Stage) -> None:
         await asyncio.sleep(120)
 
     stage = play(scene)

@@ -1,0 +1,53 @@
+"""Makes the agents that the configuration names."""
+
+from collections.abc import Mapping
+from typing import Protocol, assert_never
+
+from agents.echo import Echo
+from agents.listening import Ears
+from agents.llm.agent import LlmConversationalist
+from agents.llm.tools import Capability
+from agents.receptionist.agent import Receptionist
+from agents.receptionist.faq import Embedder
+from gateway.config import AgentSection, Config, EchoAgent, LlmAgent, ReceptionistAgent
+from gateway.model.line import Agent
+from gateway.model.speech import Voice
+
+
+class SpeechModels(Ears, Embedder, Protocol):
+    """The local models that agents need: recognition, end of turn, embeddings."""
+
+
+def build_agents(
+    config: Config,
+    speech: SpeechModels,
+    voice: Voice,
+    capabilities: Mapping[str, Capability] | None = None,
+) -> dict[str, Agent]:
+    """Return every configured agent by its name, not started. Raises `ConfigError`.
+
+    `capabilities` carry out tools of language models (`send_message`, `transfer_call`) by name.
+    """
+    return {
+        name: _build(name, section, config, speech, voice, capabilities or {})
+        for name, section in config.agents.items()
+    }
+
+
+def _build(
+    name: str,
+    section: AgentSection,
+    config: Config,
+    speech: SpeechModels,
+    voice: Voice,
+    capabilities: Mapping[str, Capability],
+) -> Agent:
+    match section:
+        case ReceptionistAgent():
+            return Receptionist(name, section, config.turns, speech, speech, voice)
+        case EchoAgent():
+            return Echo(name, section)
+        case LlmAgent():
+            return LlmConversationalist(name, section, config.turns, speech, voice, capabilities)
+        case _:
+            assert_never(section)

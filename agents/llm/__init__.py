@@ -1,0 +1,1 @@
+"""The agent that converses through any OpenAI-compatible chat-completions URL."""

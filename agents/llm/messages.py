@@ -1,0 +1,43 @@
+"""The messages of a chat-completions request, out of the conversation as it was heard."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.history import History
+from gateway.model.line import CallFacts, Role
+
+Message = dict[str, Any]
+
+TELEPHONE = (
+    "You are speaking on the telephone: answer in one to three short spoken sentences, without lists, "
+    "headings, symbols or links. The caller's words come from speech recognition and may contain "
+    "mistakes; ask when something matters and is unclear. Lines that end in '[interrupted]' were cut "
+    "off by the caller there."
+)
+"""Follows the operator's instructions in every request."""
+
+
+def build_messages(
+    instructions: str,
+    facts: CallFacts,
+    history: History,
+    exchanges: Mapping[int, Sequence[Message]],
+) -> list[Message]:
+    """Return system prompt and conversation; consecutive lines of one side are one message.
+
+    `exchanges` are tool calls and their results, by the serial number of the user line they followed.
+    """
+    system = f"{instructions}\n\n{TELEPHONE}"
+    if facts.caller:
+        system += f"\nThe caller's number: {facts.caller}."
+    messages: list[Message] = [{"role": "system", "content": system}]
+    for serial, said in history.numbered():
+        role = "user" if said.role is Role.USER else "assistant"
+        text = f"{said.text} [interrupted]" if said.interrupted else said.text
+        last = messages[-1]
+        if last["role"] == role and "tool_calls" not in last:
+            last["content"] = f"{last['content']} {text}"
+        else:
+            messages.append({"role": role, "content": text})
+        messages += exchanges.get(serial, ())
+    return messages
