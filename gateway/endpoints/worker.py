@@ -1,84 +1,39 @@
 """An endpoint whose calls live in a worker process at the other end of a media link."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from gateway.link import protocol
+from gateway.endpoints.ear_table import EarTable
+from gateway.endpoints.worker_leg import WorkerLeg
+from gateway.errors import LinkProtocolError
 from gateway.link.connection import LinkConnection
-from gateway.link.supervisor import ArgvFactory, Supervisor
+from gateway.link.messages import Hello, OnLeg, Pong, Refused
+from gateway.link.protocol import Tick
+from gateway.link.supervisor import STOP_CALLS_S, ArgvFactory, Supervisor, WorkerMessage
 from gateway.media.tick import AudioTick, TickListener
 from gateway.metrics import Metrics
 from gateway.model import commands
-from gateway.model.endpoint import Leg, LegListener, OfferListener
-from gateway.model.events import Capabilities, EndpointKind, Ended, LegEvent, Offered
+from gateway.model.endpoint import Leg, OfferListener
+from gateway.model.events import Ended, EndpointKind, Event, Offered
+from gateway.model.frame import FRAME_SAMPLES
 from gateway.model.hangup import HangupCause
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-_DTMF = frozenset("0123456789*#ABCD")
-_NO_EAR = -1
-_T = TypeVar("_T")
-
-
-class WorkerLeg:
-    """A leg at the other end of the link (implements `gateway.model.endpoint.Leg`)."""
-
-    def __init__(self, endpoint: "WorkerEndpoint", number: int, offered: Offered) -> None:
-        self._endpoint = endpoint
-        self.number = number
-        self._offered = offered
-        self.listener: LegListener | None = None
-        self.ended = False
-
-    @property
-    def call_id(self) -> str:
-        return self._offered.call_id
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._offered.capabilities
-
-    def bind_ear(self, ear: int | None) -> None:
-        if not self.ended or ear is None:
-            self._endpoint.bind(self.number, _NO_EAR if ear is None else ear)
-
-    def answer(self) -> None:
-        self._command(commands.Answer(leg=self.number))
-
-    def reject(self, cause: HangupCause, *, retry_after_s: int = 0) -> None:
-        self._command(commands.Reject(leg=self.number, cause=cause, retry_after_s=retry_after_s))
-
-    def play(self, pcm: bytes) -> None:
-        if len(pcm) % 2:
-            raise ValueError(f"{len(pcm)} bytes are not whole samples")
-        if not self.ended and pcm:
-            self._endpoint.play(self.number, pcm)
-
-    def mark(self, name: str) -> None:
-        self._command(commands.Mark(leg=self.number, name=name))
-
-    def clear(self) -> None:
-        self._command(commands.Clear(leg=self.number))
-
-    def send_dtmf(self, digits: str) -> None:
-        if not digits or set(digits) - _DTMF:
-            raise ValueError(f"{digits!r}: digits are {''.join(sorted(_DTMF))}")
-        self._command(commands.SendDtmf(leg=self.number, digits=digits))
-
-    def hang_up(self, cause: HangupCause) -> None:
-        self._command(commands.HangUp(leg=self.number, cause=cause))
-
-    def _command(self, command: commands.Command) -> None:
-        if not self.ended:
-            self._endpoint.command(command)
+_Result = TypeVar("_Result")
 
 
 class WorkerEndpoint:
-    """Calls of one kind, terminated by a supervised worker process."""
+    """Implements `gateway.model.endpoint.Endpoint` over a supervised process; for the event loop.
+
+    A worker that is lost ends each of its legs once with `WORKER_LOST` (their marks do not come back)
+    and is started again; nothing of an old worker reaches the legs of a new one.
+    """
 
     def __init__(
         self,
@@ -94,12 +49,15 @@ class WorkerEndpoint:
         self._ticks = ticks
         self._metrics = metrics
         self._legs: dict[int, WorkerLeg] = {}
-        self._ears = np.full(1024, _NO_EAR, dtype=np.int32)
-        """Leg number → ear number; grows, since leg numbers are never reused in a worker's life."""
-        self._dropped = 0
-        self._counters: dict[str, float] = {}
-        self._facts: dict[str, Any] = {}
+        self._ears = EarTable()
+        self._last_leg = -1
+        self._dropped_by_worker = 0
+        self._dropped_by_link = 0
+        self._facts: Mapping[str, str] = {}
+        self._counters: Mapping[str, float] = {}
         self._connection: LinkConnection | None = None
+        self._is_stopping = False
+        self._all_ended = asyncio.Event()
         restarts = metrics.worker_restarts.labels(worker=kind.value)
         self._supervisor = Supervisor(kind.value, argv, self, on_restart=restarts.inc)
 
@@ -109,127 +67,142 @@ class WorkerEndpoint:
 
     @property
     def is_ready(self) -> bool:
-        return self._supervisor.is_up
+        return self._supervisor.is_up and not self._is_stopping
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """What the worker told about itself when it came up."""
+    def facts(self) -> Mapping[str, str]:
+        """What the worker told about itself when it came up, for people."""
         return self._facts
 
     @property
-    def counters(self) -> dict[str, float]:
-        """The worker's own counters, at most a second or so old."""
+    def counters(self) -> Mapping[str, float]:
+        """The worker's own counters, about a second old."""
         return self._counters
 
     @property
     def pid(self) -> int | None:
+        """The worker's process id, for people and tests."""
         return self._supervisor.pid
 
     async def start(self) -> None:
         await self._supervisor.start()
 
     async def stop(self) -> None:
-        self._end_all(HangupCause.DRAINING, "gateway stopped")
+        self._is_stopping = True
+        self.drain()
+        for leg in list(self._legs.values()):
+            leg.hang_up(HangupCause.DRAINING)
+        if self._legs:
+            self._all_ended.clear()
+            try:
+                async with asyncio.timeout(STOP_CALLS_S):
+                    await self._all_ended.wait()
+            except TimeoutError:
+                logger.warning("calls did not end in time", extra={"calls": len(self._legs)})
+        self._end_all(HangupCause.DRAINING, "the gateway stops")
         await self._supervisor.stop()
 
     def drain(self) -> None:
-        """Refuse new calls; running ones go on."""
+        """Have the worker refuse new calls; calls that run go on."""
         self._supervisor.drain()
 
     def legs(self) -> Sequence[Leg]:
         return list(self._legs.values())
 
     def place(self, call_id: str, target: str, *, caller: str) -> bool:
-        """Place an outbound call; its `Offered` follows. False when no worker is there to do it."""
+        """Place an outbound call; its `Offered` follows. False when there is no worker to do it."""
         if self._connection is None:
             return False
         self.command(commands.Place(call_id=call_id, target=target, caller=caller))
         return True
 
-    # Called by legs ---------------------------------------------------------------------------
-
-    def bind(self, leg: int, ear: int) -> None:
-        """Map a leg's audio to an ear."""
-        if leg >= len(self._ears):
-            grown = np.full(max(leg + 1, 2 * len(self._ears)), _NO_EAR, dtype=np.int32)
-            grown[: len(self._ears)] = self._ears
-            self._ears = grown
-        self._ears[leg] = ear
+    # Called by legs ------------------------------------------------------------------------------
 
     def command(self, command: commands.Command) -> None:
+        """Send a command; ignored while there is no worker."""
         if self._connection is not None:
             self._connection.send(command)
 
     def play(self, leg: int, pcm: bytes) -> None:
+        """Send audio for a leg; ignored while there is no worker."""
         if self._connection is not None:
             self._connection.play(leg, pcm)
 
-    # Called by the supervisor -----------------------------------------------------------------
+    def bind(self, leg: int, ear: int | None) -> None:
+        """Send a leg's inbound audio to an ear, or to nobody."""
+        if ear is None:
+            self._ears.unbind(leg)
+        else:
+            self._ears.bind(leg, ear)
 
-    def on_worker_up(self, connection: LinkConnection, hello: protocol.Hello) -> None:
+    # Called by the supervisor --------------------------------------------------------------------
+
+    def on_worker_up(self, connection: LinkConnection, hello: Hello) -> None:
         self._connection = connection
         self._facts = hello.facts
-        self._dropped = 0
-        self._ears.fill(_NO_EAR)
-        log.info("worker is up", extra={"worker": self._kind.value, "worker_pid": hello.pid})
+        self._counters = {}
+        self._last_leg = -1
+        self._dropped_by_worker = 0
+        self._dropped_by_link = 0
+        logger.info("worker is up", extra={"worker": self._kind.value, "worker_pid": hello.pid})
 
-    def on_worker_pong(self, pong: protocol.Pong) -> None:
+    def on_worker_pong(self, pong: Pong) -> None:
         self._counters = pong.counters
+        if self._connection is not None:
+            dropped = self._connection.dropped_frames
+            self._metrics.frames_dropped.inc(dropped - self._dropped_by_link)
+            self._dropped_by_link = dropped
 
     def on_worker_lost(self, reason: str) -> None:
         self._connection = None
-        log.error("worker was lost", extra={"worker": self._kind.value, "reason": reason})
+        if not self._is_stopping:
+            logger.error("worker was lost", extra={"worker": self._kind.value, "reason": reason})
         self._end_all(HangupCause.WORKER_LOST, reason)
+        self._ears.clear()
 
-    def on_worker_message(self, message: protocol.Message) -> None:
+    def on_worker_message(self, message: WorkerMessage) -> None:
         match message:
-            case protocol.Tick():
+            case Tick():
                 self._on_tick(message)
-            case protocol.OnLeg(leg=number, event=Offered() as offered):
+            case OnLeg(leg=number, event=Offered() as offered):
                 self._on_offered(number, offered)
-            case protocol.OnLeg():
-                event = message.event
-                if not isinstance(event, Offered):
-                    self._on_event(message.leg, event)
-            case protocol.Refused():
-                self._offers.on_refused(message.offered, message.cause)
-            case _:
-                log.warning("unexpected message", extra={"type": type(message).__name__})
+            case OnLeg(leg=number, event=event):
+                self._on_event(number, event)
+            case Refused(offered=offered, cause=cause):
+                self._guarded(lambda: self._offers.on_refused(offered, cause))
 
-    def _on_tick(self, tick: protocol.Tick) -> None:
-        self._metrics.tick_lateness.observe(max(0.0, tick.lateness_s))
-        if tick.dropped_total > self._dropped:
-            self._metrics.frames_dropped.inc(tick.dropped_total - self._dropped)
-            self._dropped = tick.dropped_total
-        if len(tick.legs) == 0 or int(tick.legs.max()) >= len(self._ears):
-            known = tick.legs[tick.legs < len(self._ears)]
-            if len(known) == 0:
-                return
-            pcm = tick.pcm[tick.legs < len(self._ears)]
-            ears = self._ears[known]
-        else:
-            ears = self._ears[tick.legs]
-            pcm = tick.pcm
-        heard = ears >= 0
-        if not heard.all():
-            ears = ears[heard]
-            pcm = pcm[heard]
-        if len(ears):
-            self._ticks.on_tick(AudioTick(tick.at_s, ears, pcm))
+    def _on_tick(self, tick: Tick) -> None:
+        transit_s = max(0.0, time.monotonic() - tick.at_s)
+        self._metrics.tick_lateness.observe(max(0.0, tick.lateness_s) + transit_s)
+        if tick.dropped_total > self._dropped_by_worker:
+            self._metrics.frames_dropped.inc(tick.dropped_total - self._dropped_by_worker)
+            self._dropped_by_worker = tick.dropped_total
+        ears, which = self._ears.lookup(np.frombuffer(tick.legs, dtype="<u4"))
+        if not len(ears):
+            return
+        pcm = np.frombuffer(tick.pcm, dtype="<i2").reshape(-1, FRAME_SAMPLES)
+        audio = AudioTick(tick.at_s, ears, pcm if which is None else pcm[which])
+        self._guarded(lambda: self._ticks.on_tick(audio))
 
     def _on_offered(self, number: int, offered: Offered) -> None:
+        if number <= self._last_leg:
+            raise LinkProtocolError(f"leg number {number} after {self._last_leg}")
+        self._last_leg = number
         leg = WorkerLeg(self, number, offered)
         self._legs[number] = leg
-        self.bind(number, _NO_EAR)
-        leg.listener = self._guarded(lambda: self._offers.on_offered(leg, offered))
-        if leg.listener is None:
+        listener = self._guarded(lambda: self._offers.on_offered(leg, offered))
+        if listener is None:
             leg.reject(HangupCause.INTERNAL_ERROR)
+        leg.listener = listener
 
-    def _on_event(self, number: int, event: LegEvent) -> None:
+    def _on_event(self, number: int, event: Event) -> None:
         leg = self._legs.get(number)
-        if leg is None:
-            # Crossed with the leg's end.
+        if leg is None or isinstance(event, Offered):
+            # An outbound call that failed before it became a leg, or our end of it was first.
+            logger.debug("event of an unknown leg", extra={"leg": number, "call_id": event.call_id})
             return
+        if event.call_id != leg.call_id:
+            raise LinkProtocolError(f"leg {number} is not call {event.call_id!r}")
         if isinstance(event, Ended):
             self._forget(leg)
         listener = leg.listener
@@ -238,20 +211,20 @@ class WorkerEndpoint:
 
     def _end_all(self, cause: HangupCause, detail: str) -> None:
         for leg in list(self._legs.values()):
-            self._on_event(
-                leg.number,
-                Ended(call_id=leg.call_id, at_s=time.monotonic(), cause=cause, detail=detail),
-            )
+            ended = Ended(call_id=leg.call_id, at_s=time.monotonic(), cause=cause, detail=detail)
+            self._on_event(leg.number, ended)
 
     def _forget(self, leg: WorkerLeg) -> None:
-        leg.ended = True
-        self._legs.pop(leg.number, None)
-        self._ears[leg.number] = _NO_EAR
+        leg.is_ended = True
+        del self._legs[leg.number]
+        self._ears.unbind(leg.number)
+        if not self._legs:
+            self._all_ended.set()
 
-    def _guarded(self, call: Callable[[], _T]) -> _T | None:
-        """Run a listener; its faults must not take the link, and all calls on it, down."""
+    def _guarded(self, call: Callable[[], _Result]) -> _Result | None:
+        """Run a listener; a fault in one call must not end all calls of the worker."""
         try:
             return call()
         except Exception:
-            log.exception("a listener failed", extra={"worker": self._kind.value})
+            logger.exception("a listener failed", extra={"worker": self._kind.value})
             return None

@@ -1,99 +1,129 @@
-"""The gateway's end of the media link, on the event loop.
+"""The gateway's end of a link, on the event loop.
 
-Reading takes a bounded number of datagrams per turn of the loop into one buffer. Writing is immediate; what
-a full socket does not take waits in one queue, in order, because a mark must stay behind its audio. That
-queue is bounded: audio over the bound is dropped (newest first, counted), and a link whose control
-messages pile up is given up.
+Writing is immediate; what a full socket does not take waits in one queue, in order, because a mark
+must stay behind its audio. That queue is bounded twice: audio over its bound is dropped (the newest,
+and counted), a worker that leaves too many commands unread loses the link.
 """
 
 import asyncio
 import logging
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 
 from gateway.errors import LinkError, LinkProtocolError
-from gateway.link import protocol
+from gateway.link.messages import Control
+from gateway.link.protocol import (
+    DATAGRAM_LIMIT_BYTES,
+    Play,
+    Tick,
+    decode,
+    encode_message,
+    encode_play,
+    join_control,
+)
+from gateway.model.frame import FRAME_BYTES
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-_DATAGRAMS_PER_TURN = 8
-_AUDIO_WAITING_BYTES = 32 << 20
-_MESSAGES_WAITING = 8_192
+AUDIO_LIMIT_BYTES = 16 * 1024 * 1024
+"""Most audio that waits for a full socket, of all legs together (over eight minutes of speech)."""
+COMMANDS_LIMIT = 8_192
+"""Most commands that wait for a full socket; one more fails the link."""
+TURN_S = 0.002
+"""How long one turn of the loop may be held by reading or writing; the rest waits for the next."""
+_DATAGRAMS_PER_TURN = 64
 
-MessageListener = Callable[[protocol.Message], None]
+MessageListener = Callable[[Control | Tick], None]
+"""Called for each message, in order. A tick's views are valid only until it returns.
+
+May raise a `LinkError` for a message that makes no sense where it came; it fails the link.
+"""
 ClosedListener = Callable[[LinkError | None], None]
+"""Called once, from the loop and never from inside a method of ours; None after an orderly end."""
 
 
 class LinkConnection:
-    """One worker's link as the gateway sees it. All methods are for the event loop's thread."""
+    """One worker's link as the gateway sees it; owns the socket. For the event loop's thread."""
 
     def __init__(
         self, sock: socket.socket, on_message: MessageListener, on_closed: ClosedListener
     ) -> None:
         sock.setblocking(False)
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
         self._sock = sock
         self._on_message = on_message
         self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
-        self._buffer = bytearray(protocol.MAX_DATAGRAM)
+        self._buffer = bytearray(DATAGRAM_LIMIT_BYTES + 1)
         self._view = memoryview(self._buffer)
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting: deque[tuple[bytes, bool]] = deque()  # datagram, whether it is audio
+        self._waiting_audio_bytes = 0
+        self._waiting_commands = 0
         self._dropped_bytes = 0
-        self._closed = False
-        self._loop.add_reader(sock.fileno(), self._readable)
+        self._is_closed = False
+        self._loop.add_reader(sock.fileno(), self._read)
 
     @property
     def is_closed(self) -> bool:
-        return self._closed
+        return self._is_closed
 
     @property
-    def dropped_bytes(self) -> int:
-        """Audio towards callers that was dropped because the worker did not read."""
-        return self._dropped_bytes
+    def dropped_frames(self) -> int:
+        """Audio towards callers dropped because the worker did not read, in frames, rounded up."""
+        return -(-self._dropped_bytes // FRAME_BYTES)
 
-    def send(self, message: protocol.Control) -> None:
+    def send(self, message: Control) -> None:
         """Send a control message; ignored once closed."""
-        self._put(protocol.encode_control([message]))
-        if len(self._waiting) > _MESSAGES_WAITING:
-            self._finish(LinkError("the worker does not take its commands"))
+        self._put(join_control([encode_message(message)]), is_audio=False)
 
     def play(self, leg: int, pcm: bytes) -> None:
-        """Send audio for a leg's playout queue; ignored once closed."""
-        for data in protocol.encode_play(leg, pcm):
-            if self._waiting_bytes + len(data) > _AUDIO_WAITING_BYTES:
-                self._dropped_bytes += len(data)
+        """Send audio for a leg's playout queue; ignored once closed. `ValueError` for odd length."""
+        for datagram in encode_play(leg, pcm):
+            if self._waiting_audio_bytes + len(datagram) > AUDIO_LIMIT_BYTES:
+                self._dropped_bytes += len(datagram)
             else:
-                self._put(data)
+                self._put(datagram, is_audio=True)
 
     def close(self) -> None:
         """End the link; the listener is told. May be called twice."""
         self._finish(None)
 
-    def _put(self, data: bytes) -> None:
-        if self._closed:
+    def _put(self, datagram: bytes, *, is_audio: bool) -> None:
+        if self._is_closed:
             return
         if not self._waiting:
             try:
-                self._sock.send(data)
+                self._sock.send(datagram)
             except BlockingIOError:
-                self._loop.add_writer(self._sock.fileno(), self._writable)
+                self._loop.add_writer(self._sock.fileno(), self._write)
             except OSError as error:
                 self._finish(LinkError(f"the link broke: {error}"))
                 return
             else:
                 return
-        self._waiting.append(data)
-        self._waiting_bytes += len(data)
+        if not is_audio and self._waiting_commands >= COMMANDS_LIMIT:
+            self._finish(LinkError(f"the worker left {COMMANDS_LIMIT} commands unread"))
+            return
+        self._waiting.append((datagram, is_audio))
+        if is_audio:
+            self._waiting_audio_bytes += len(datagram)
+        else:
+            self._waiting_commands += 1
 
-    def _writable(self) -> None:
+    def _write(self) -> None:
+        stop_s = time.perf_counter() + TURN_S
         try:
             while self._waiting:
-                self._sock.send(self._waiting[0])
-                self._waiting_bytes -= len(self._waiting.popleft())
+                datagram, is_audio = self._waiting[0]
+                self._sock.send(datagram)
+                self._waiting.popleft()
+                if is_audio:
+                    self._waiting_audio_bytes -= len(datagram)
+                else:
+                    self._waiting_commands -= 1
+                if time.perf_counter() > stop_s:
+                    return
         except BlockingIOError:
             return
         except OSError as error:
@@ -101,33 +131,48 @@ class LinkConnection:
             return
         self._loop.remove_writer(self._sock.fileno())
 
-    def _readable(self) -> None:
+    def _read(self) -> None:
+        stop_s = time.perf_counter() + TURN_S
         try:
             for _ in range(_DATAGRAMS_PER_TURN):
                 size = self._sock.recv_into(self._buffer)
                 if not size:
                     self._finish(None)
                     return
-                for message in protocol.decode(self._view[:size]):
-                    self._on_message(message)
-                if self._closed:
+                if size > DATAGRAM_LIMIT_BYTES:
+                    raise LinkProtocolError("datagram too long")
+                self._dispatch(self._view[:size])
+                if self._is_closed or time.perf_counter() > stop_s:
                     return
         except BlockingIOError:
             return
-        except LinkProtocolError as error:
-            log.error("the worker sent nonsense", extra={"error": str(error)})
+        except LinkError as error:
+            logger.error("the worker broke the protocol: %s", error)
             self._finish(error)
+        except ConnectionError:
+            self._finish(None)
         except OSError as error:
             self._finish(LinkError(f"the link broke: {error}"))
 
+    def _dispatch(self, datagram: memoryview) -> None:
+        match decode(datagram):
+            case Tick() as tick:
+                self._on_message(tick)
+            case Play():
+                raise LinkProtocolError("the worker sent audio to play")
+            case messages:
+                for message in messages:
+                    if self._is_closed:
+                        return
+                    self._on_message(message)
+
     def _finish(self, error: LinkError | None) -> None:
-        if self._closed:
+        if self._is_closed:
             return
-        self._closed = True
+        self._is_closed = True
         number = self._sock.fileno()
         self._loop.remove_reader(number)
         self._loop.remove_writer(number)
         self._sock.close()
         self._waiting.clear()
-        self._waiting_bytes = 0
-        self._on_closed(error)
+        self._loop.call_soon(self._on_closed, error)

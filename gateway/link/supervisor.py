@@ -1,56 +1,69 @@
 """Keeps one worker process alive: start, handshake, ping, restart with back-off, orderly stop.
 
-A worker inherits one end of a socket pair and nothing else. When the gateway dies the worker reads an
-end of file and ends its calls by itself; when the worker dies or falls silent the gateway is told once,
-and the worker is started again.
+A worker inherits its end of a socket pair and nothing else. When the gateway dies the worker reads an
+end of file, ends its calls and exits by itself; when the worker dies, falls silent or breaks the
+protocol, the listener is told once and the worker is started again.
 """
 
 import asyncio
 import logging
-import socket
-import sys
+import signal
+import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from gateway.errors import EndpointError, LinkClosed, LinkError
-from gateway.link import protocol
+from gateway.errors import EndpointError, LinkError, LinkProtocolError, LinkVersionError
 from gateway.link.connection import LinkConnection
+from gateway.link.messages import LINK_VERSION, Control, Hello, OnLeg, Ping, Pong, Refused, Welcome
+from gateway.link.protocol import Tick
+from gateway.link.sockets import link_pair
 from gateway.model import commands
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 HANDSHAKE_S = 30.0
+"""From the start of the process to its hello; a loaded machine may take long to import."""
 PING_EVERY_S = 1.0
 PINGS_UNANSWERED = 5
-"""Counted in pings, not in seconds, so that a gateway that was itself stopped blames nobody."""
-BACKOFF_FIRST_S = 0.25
+"""Then the worker is killed. Counted in pings sent, so a gateway that hung itself blames nobody."""
+BACKOFF_FIRST_S = 0.5
 BACKOFF_MOST_S = 10.0
 STABLE_S = 30.0
 """A worker that lived so long starts the back-off anew."""
+
+# The ladder of an orderly stop, in order.
+STOP_CALLS_S = 2.0
+"""After all legs were hung up: time for the far ends to confirm."""
 STOP_LINK_S = 4.0
-"""After closing the link: time for a worker to end by itself; then SIGTERM, then SIGKILL."""
+"""After the link was closed: time for the worker to exit by itself. Then SIGTERM."""
 STOP_TERM_S = 2.0
+"""After SIGTERM. Then SIGKILL."""
+
+_STDERR_FD = 2
 
 ArgvFactory = Callable[[int], Sequence[str]]
 """Given the number of the inherited descriptor, returns the command to run."""
+WorkerMessage = OnLeg | Refused | Tick
 
 
 class WorkerListener(Protocol):
     """Told of a worker's life, on the event loop."""
 
-    def on_worker_up(self, connection: LinkConnection, hello: protocol.Hello) -> None: ...
+    def on_worker_up(self, connection: LinkConnection, hello: Hello) -> None:
+        """The worker is there; commands may be sent on the connection until it is lost."""
 
-    def on_worker_message(self, message: protocol.Message) -> None: ...
+    def on_worker_message(self, message: WorkerMessage) -> None:
+        """A message came; raises `LinkProtocolError` if it makes no sense, which ends the worker."""
 
-    def on_worker_pong(self, pong: protocol.Pong) -> None: ...
+    def on_worker_pong(self, pong: Pong) -> None: ...
 
     def on_worker_lost(self, reason: str) -> None:
-        """The worker is gone; nothing more comes from it. Called once per `on_worker_up`."""
+        """Nothing more comes from this worker. Called once per `on_worker_up`."""
 
 
 class Supervisor:
-    """One worker process and its link."""
+    """One worker process and its link, for as long as the gateway runs."""
 
     def __init__(
         self,
@@ -68,14 +81,13 @@ class Supervisor:
         self._process: asyncio.subprocess.Process | None = None
         self._connection: LinkConnection | None = None
         self._up = asyncio.Event()
-        self._stopping = False
-        self._lived = False
+        self._has_been_up = False
         self._failure = ""
         self._unanswered = 0
 
     @property
     def is_up(self) -> bool:
-        """Whether the worker has introduced itself and is there."""
+        """Whether a worker has introduced itself and is there."""
         return self._up.is_set()
 
     @property
@@ -84,41 +96,46 @@ class Supervisor:
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Start the worker and wait until it is up. Raises `EndpointError`."""
+        """Start the worker and wait until it is up; call once. Raises `EndpointError`.
+
+        A worker that does not come up the first time is not tried again: the caller decides.
+        """
         self._task = asyncio.create_task(self._run(), name=f"supervise {self._name}")
-        waiting = asyncio.create_task(self._up.wait())
-        await asyncio.wait(
-            {waiting, self._task}, timeout=HANDSHAKE_S, return_when=asyncio.FIRST_COMPLETED
-        )
-        waiting.cancel()
-        if not self._up.is_set():
+        up = asyncio.create_task(self._up.wait(), name=f"wait for {self._name}")
+        try:
+            await asyncio.wait({up, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            up.cancel()
+        if not self._has_been_up:
             await self.stop()
-            raise EndpointError(
-                f"the {self._name} worker did not start: {self._failure or 'no handshake'}"
-            )
+            raise EndpointError(f"the {self._name} worker did not start: {self._failure}")
 
     async def stop(self) -> None:
-        """End the worker, orderly if it can be; may be called twice."""
-        self._stopping = True
-        if self._task is not None:
-            self._task.cancel()
+        """Close the link, then wait, terminate and kill as needed; may be called twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+                await task
         await self._end_process()
 
+    def drain(self) -> None:
+        """Have the worker refuse new calls; calls that run go on."""
+        if self._connection is not None:
+            self._connection.send(commands.Drain())
+
     async def _run(self) -> None:
-        backoff_s = BACKOFF_FIRST_S
         loop = asyncio.get_running_loop()
-        while not self._stopping:
+        backoff_s = BACKOFF_FIRST_S
+        while True:
             began_s = loop.time()
-            self._lived |= await self._live()
-            if not self._lived:
-                # It never worked: `start` reports that; trying again would hide it.
+            await self._live()
+            await self._end_process()
+            if not self._has_been_up:
                 return
             if loop.time() - began_s > STABLE_S:
                 backoff_s = BACKOFF_FIRST_S
-            log.warning(
+            logger.warning(
                 "worker is started again",
                 extra={"worker": self._name, "in_s": backoff_s, "reason": self._failure},
             )
@@ -127,118 +144,112 @@ class Supervisor:
             await asyncio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, BACKOFF_MOST_S)
 
-    async def _live(self) -> bool:
-        """Run one worker process from start to end; returns whether it came up."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        lost = asyncio.Event()
-        hello: asyncio.Future[protocol.Hello] = asyncio.get_running_loop().create_future()
+    async def _live(self) -> None:
+        """Run one worker process from its start to the end of its link."""
+        ours, theirs = link_pair()
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._failure = ""
         self._unanswered = 0
 
         def on_closed(error: LinkError | None) -> None:
             self._failure = self._failure or (str(error) if error else "it closed the link")
-            if not hello.done():
-                hello.set_exception(LinkClosed(self._failure))
-                # Looked at here, since nobody awaits it when the start failed before the handshake.
-                hello.exception()
-            lost.set()
+            if not lost.done():
+                lost.set_result(None)
 
-        def on_message(message: protocol.Message) -> None:
-            match message:
-                case protocol.Hello():
-                    if not hello.done():
-                        hello.set_result(message)
-                case protocol.Pong():
-                    self._unanswered = 0
-                    self._listener.on_worker_pong(message)
-                case _:
-                    self._listener.on_worker_message(message)
-
-        connection = LinkConnection(ours, on_message, on_closed)
-        self._connection = connection
-        came_up = False
+        connection = LinkConnection(
+            ours, lambda message: self._on_message(connection, message), on_closed
+        )
         try:
-            self._process = await self._spawn(theirs)
-            came_up = await self._handshake(connection, hello)
-            if came_up:
+            with theirs:
+                self._process = await self._spawn(theirs.fileno())
+            if await self._wait_up(lost):
                 await self._watch(connection, lost)
         except OSError as error:
             self._failure = f"cannot be started: {error}"
         finally:
-            self._up.clear()
             connection.close()
-            if came_up:
-                self._listener.on_worker_lost(self._failure)
-            if not self._stopping:
-                await self._end_process()
-        return came_up
+            self._connection = None
+            if self._up.is_set():
+                self._up.clear()
+                self._listener.on_worker_lost(self._failure or "stopped")
 
-    async def _spawn(self, theirs: socket.socket) -> asyncio.subprocess.Process:
-        with theirs:
-            argv = list(self._argv(theirs.fileno()))
-            return await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=sys.stderr.fileno() if sys.stderr else None,
-                pass_fds=(theirs.fileno(),),
-            )
-
-    async def _handshake(
-        self, connection: LinkConnection, hello: asyncio.Future[protocol.Hello]
-    ) -> bool:
+    async def _wait_up(self, lost: "asyncio.Future[None]") -> bool:
+        up = asyncio.create_task(self._up.wait(), name=f"hello of {self._name}")
         try:
             async with asyncio.timeout(HANDSHAKE_S):
-                greeting = await hello
+                await asyncio.wait((up, lost), return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
-            self._failure = "no handshake"
-            return False
-        except LinkClosed:
-            return False
-        if greeting.version != protocol.LINK_VERSION:
-            self._failure = f"it speaks link version {greeting.version}"
-            return False
-        connection.send(protocol.Welcome(version=protocol.LINK_VERSION))
-        self._listener.on_worker_up(connection, greeting)
-        self._up.set()
-        return True
+            self._failure = f"no hello within {HANDSHAKE_S:g} s"
+        finally:
+            up.cancel()
+        return self._up.is_set()
 
-    async def _watch(self, connection: LinkConnection, lost: asyncio.Event) -> None:
+    async def _spawn(self, fd: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self._argv(fd),
+            stdin=subprocess.DEVNULL,
+            # Standard output is the gateway's own; whatever a worker prints belongs to the log.
+            stdout=_STDERR_FD,
+            pass_fds=(fd,),
+        )
+
+    def _on_message(self, connection: LinkConnection, message: Control | Tick) -> None:
+        match message:
+            case Hello():
+                self._welcome(connection, message)
+            case OnLeg() | Refused() | Tick() | Pong() if not self._up.is_set():
+                raise LinkProtocolError(f"{type(message).__name__} before the hello")
+            case OnLeg() | Refused() | Tick():
+                self._listener.on_worker_message(message)
+            case Pong():
+                self._unanswered = 0
+                self._listener.on_worker_pong(message)
+            case _:
+                raise LinkProtocolError(f"a worker sent {type(message).__name__}")
+
+    def _welcome(self, connection: LinkConnection, hello: Hello) -> None:
+        """Take the worker, at once: offers may be right behind its hello."""
+        if self._up.is_set():
+            raise LinkProtocolError("a second hello")
+        if hello.version != LINK_VERSION:
+            raise LinkVersionError(f"it speaks link version {hello.version}, we {LINK_VERSION}")
+        connection.send(Welcome(version=LINK_VERSION))
+        self._connection = connection
+        self._has_been_up = True
+        self._up.set()
+        self._listener.on_worker_up(connection, hello)
+
+    async def _watch(self, connection: LinkConnection, lost: "asyncio.Future[None]") -> None:
         number = 0
-        while not lost.is_set():
+        while not lost.done():
             if self._unanswered >= PINGS_UNANSWERED:
                 self._failure = f"silent for {self._unanswered} pings"
-                self._kill()
+                self._signal(signal.SIGKILL)
                 return
             number += 1
             self._unanswered += 1
-            connection.send(protocol.Ping(number=number))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PING_EVERY_S):
-                    await lost.wait()
+            connection.send(Ping(number=number))
+            await asyncio.wait({lost}, timeout=PING_EVERY_S)
 
-    def drain(self) -> None:
-        """Ask the worker to refuse new calls."""
-        if self._connection is not None:
-            self._connection.send(commands.Drain())
-
-    def _kill(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
-                self._process.kill()
+                self._process.send_signal(number)
 
     async def _end_process(self) -> None:
-        process, self._process = self._process, None
+        """Wait for the exit of a process whose link is closed, with more and more force."""
+        process = self._process
         if process is None:
             return
-        for patience_s, push in (
-            (STOP_LINK_S, process.terminate),
-            (STOP_TERM_S, process.kill),
-        ):
+        for patience_s, number in ((STOP_LINK_S, signal.SIGTERM), (STOP_TERM_S, signal.SIGKILL)):
             try:
                 async with asyncio.timeout(patience_s):
                     await process.wait()
-                    return
+                    break
             except TimeoutError:
-                with suppress(ProcessLookupError):
-                    push()
+                logger.warning(
+                    "worker does not exit", extra={"worker": self._name, "signal": number.name}
+                )
+                self._signal(number)
         await process.wait()
+        self._process = None
