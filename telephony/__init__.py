@@ -1,1 +1,1 @@
-"""The SIP worker: terminates calls with pjsua2 and speaks the media link."""
+"""The SIP worker: terminates SIP calls with PJSIP and joins them to the gateway by the media link."""

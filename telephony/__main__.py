@@ -1,0 +1,49 @@
+"""`python -m telephony`: start the SIP worker; the gateway does this, with the link inherited."""
+
+import argparse
+import faulthandler
+import logging
+import os
+import socket
+import sys
+
+from gateway import log
+from gateway.config import Config
+from gateway.errors import GatewayError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the worker until the gateway is gone; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m telephony", description=__doc__)
+    parser.add_argument("--link-fd", type=int, required=True, help="the media link's socket")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config-fd", type=int, help="descriptor of the configuration as JSON")
+    source.add_argument("--config-json", help="file with the configuration as JSON")
+    options = parser.parse_args(arguments)
+    faulthandler.enable()
+    os.dup2(2, 1)  # the native library logs to the standard output; ours is the standard error
+    with open(options.config_json or options.config_fd, "rb") as file:
+        config = Config.model_validate_json(file.read())
+    log.set_up(config.gateway, process="telephony")
+    logger = logging.getLogger("telephony")
+    link = socket.socket(fileno=options.link_fd)
+    try:
+        # Heavy and possibly missing: only once the arguments are known to be right.
+        from telephony.worker import Worker
+
+        Worker(config, link).run()
+    except GatewayError as error:
+        logger.error("sip worker failed", extra={"reason": str(error)})
+        return 1
+    except ImportError as error:
+        logger.error("pjsua2 is missing or broken", extra={"reason": str(error)})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    logging.shutdown()
+    sys.stderr.flush()
+    # Native threads that the library left behind must not meet a half dismantled interpreter.
+    os._exit(status)
