@@ -93,6 +93,7 @@ class VadThread:
         self._work: deque[ChunksHeard | NothingHeard] = deque()
         self._wake = threading.Condition()
         self._is_stopping = False
+        self._is_working = False
         self._thread = threading.Thread(target=self._run, name="voice-activity", daemon=True)
 
     def start(self) -> None:
@@ -115,6 +116,12 @@ class VadThread:
             self._work.append(work)
             self._wake.notify()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything posted so far is done and delivered."""
+        with self._wake:
+            return not self._work and not self._is_working
+
     def _drop_oldest_chunks(self) -> None:
         for index, work in enumerate(self._work):
             if isinstance(work, ChunksHeard):
@@ -125,11 +132,13 @@ class VadThread:
     def _run(self) -> None:
         while True:
             with self._wake:
+                self._is_working = False
                 while not self._work and not self._is_stopping:
                     self._wake.wait()
                 if self._is_stopping:
                     return
                 work = self._work.popleft()
+                self._is_working = True
             self.process(work)
 
     def process(self, work: ChunksHeard | NothingHeard) -> None:

@@ -112,17 +112,17 @@ def _prepare(pcm: bytes) -> Samples:
     """Return 8 kHz floats with pre-emphasis, which makes different voices less alike."""
     samples = np.frombuffer(pcm[: len(pcm) // 4 * 4], dtype="<i2")
     rows = np.zeros(1, dtype=np.int32)
-    narrow = Decimator(1).decimate(rows, samples.reshape(1, -1))[0]
+    narrow: Samples = Decimator(1).decimate(rows, samples.reshape(1, -1))[0]
     narrow[1:] -= np.float32(0.9) * narrow[:-1]
     return narrow
 
 
 def _segments(sound: Samples) -> Samples:
     """Return the mean power of each whole segment (of all, if it is not one segment long)."""
-    count = len(sound) // _SEGMENT
-    if count == 0:
-        return np.mean(sound * sound, keepdims=True) if len(sound) else np.zeros(1, np.float32)
-    return np.asarray(np.mean(sound[: count * _SEGMENT].reshape(count, _SEGMENT) ** 2, axis=1))
+    if len(sound) < _SEGMENT:
+        return np.full(1, np.mean(sound * sound) if len(sound) else 0, dtype=np.float32)
+    whole = sound[: len(sound) // _SEGMENT * _SEGMENT].reshape(-1, _SEGMENT)
+    return np.asarray(np.mean(whole * whole, axis=1))
 
 
 def _size(length: int) -> int:
@@ -164,7 +164,7 @@ def _offset(source: Samples, sound: Samples) -> int:
 
 def _at(source: Samples, begin: int, end: int) -> Samples:
     """Return `source[begin:end]`, with zeros for what lies outside."""
-    cut = source[max(0, begin) : max(0, end)]
+    cut: Samples = source[max(0, begin) : max(0, end)]
     before = min(max(0, -begin), end - begin)
     return np.pad(cut, (before, end - begin - before - len(cut)))
 
