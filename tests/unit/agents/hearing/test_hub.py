@@ -12,7 +12,7 @@ from gateway.errors import HearingFull
 from gateway.media.hearing import AudioGone, SpeechStarted, SpeechStopped
 from gateway.media.tick import AudioTick
 from gateway.model.frame import FRAME_BYTES, FRAME_SAMPLES
-from tests.support.loud_scorer import LoudIsSpeech, tick
+from tests.support.hearing import LoudIsSpeech, tick
 
 LOUD = 20_000
 
@@ -42,7 +42,7 @@ class Rig:
     async def settle(self):
         """Wait until the thread has done what was posted and the loop has delivered it."""
         async with asyncio.timeout(5):
-            while not self.hub._vad.is_idle:
+            while not self.hub._vad.is_idle:  # noqa: ASYNC110 - a thread sets it
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
 

@@ -6,7 +6,7 @@ from agents.hearing.activity import CHUNK_SAMPLES
 from agents.hearing.ring import RingMatrix
 from agents.hearing.vad_thread import QUEUE_LIMIT, ChunksHeard, NothingHeard, VadThread
 from gateway.media.hearing import SpeechStarted, SpeechStopped
-from tests.support.loud_scorer import LoudIsSpeech, tick
+from tests.support.hearing import LoudIsSpeech, tick
 
 
 class Rig:
