@@ -1,0 +1,224 @@
+"""The composition root: builds the gateway from its configuration, starts it in order, stops it in reverse.
+
+The only module of this package that knows `agents`, and the name of the telephony worker's program.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+
+from agents.build import build_agents
+from agents.hearing.hub import HearingHub
+from agents.local.assets import silero_vad_model
+from agents.speech.pool import SpeechPool
+from agents.voices import EspeakVoice, LocalVoice
+from gateway import clips
+from gateway.config import Config
+from gateway.endpoints.worker import WorkerEndpoint
+from gateway.errors import ConfigError
+from gateway.media import echo, wav
+from gateway.media.speech_cache import CachedVoice, SpeechCache
+from gateway.media.voice_ladder import LadderVoice
+from gateway.metrics import Metrics
+from gateway.model.events import EndpointKind
+from gateway.model.line import Agent
+from gateway.model.speech import Voice
+from gateway.progress import ProgressBar
+from gateway.sessions.echo_check import EchoCheck
+from gateway.sessions.greeting_audio import FixedPhrases
+from gateway.sessions.registry import SessionRegistry
+from gateway.sessions.surroundings import Surroundings
+from gateway.store.store import Store
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 30.0
+"""How long running calls may go on after SIGTERM; then a goodbye, then the end."""
+
+
+class Gateway:
+    """Everything that runs in the gateway process. Made and used on the event loop."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.metrics = Metrics()
+        self.store = Store(
+            config.gateway.data_dir, on_backlog=lambda n: self.metrics.store_backlog.set(n)
+        )
+        self.hearing = HearingHub(silero_vad_model())
+        self.speech = SpeechPool(config.speech)
+        cache = SpeechCache(config.gateway.cache_dir / "speech")
+        voices = [CachedVoice(_voice(config.speech.voice, self.speech), cache)]
+        if config.speech.second_voice not in ("none", config.speech.voice):
+            voices.append(CachedVoice(_voice(config.speech.second_voice, self.speech), cache))
+        self._voices = voices
+        self.phrases = FixedPhrases(
+            voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
+        )
+        self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
+        self.registry = SessionRegistry(
+            numbers=config.numbers,
+            agents=self.agents,
+            settings=config.agents,
+            around=Surroundings(
+                greeting=config.greeting,
+                turns=config.turns,
+                max_call_s=config.gateway.max_call_s,
+                retry_after_s=config.sip.retry_after_s,
+                recorder=self.store,
+                metrics=self.metrics,
+                hearing=self.hearing,
+                phrases=self.phrases,
+                is_echo=EchoCheck(echo.is_echo),
+            ),
+        )
+        self.sip: WorkerEndpoint | None = None
+        self._stack = AsyncExitStack()
+        self._ahead: asyncio.Task[None] | None = None
+        self._speech_up = False
+
+    async def start(self) -> None:
+        """Start everything; returns when calls are answered. Raises `GatewayError`.
+
+        What was started is stopped again by `stop`, also when this raises.
+        """
+        stack = self._stack
+        await self.store.start()
+        stack.push_async_callback(self.store.close)
+        await self.hearing.start()
+        stack.push_async_callback(self.hearing.stop)
+        log.info("loading speech models")
+        await self.speech.start()
+        self._speech_up = True
+        stack.push_async_callback(self.speech.stop)
+        for voice in self._voices:
+            stack.push_async_callback(voice.close)
+        stack.push_async_callback(self.phrases.close)
+        await self._prepare_phrases()
+        for agent in self.agents.values():
+            await agent.start()
+        stack.push_async_callback(self.registry.stop)
+        if self.config.sip.enabled:
+            self.sip = WorkerEndpoint(
+                EndpointKind.SIP,
+                self._telephony_argv(),
+                offers=self.registry,
+                ticks=self.hearing,
+                metrics=self.metrics,
+            )
+            stack.push_async_callback(self.sip.stop)
+            await self.sip.start()
+        self._ahead = asyncio.create_task(self._render_rest(), name="render ahead")
+        log.info("ready", extra={"sip": f"{self.config.sip.host}:{self.config.sip.port}"})
+
+    async def drain(self) -> None:
+        """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""
+        if self.sip is not None:
+            self.sip.drain()
+        await self.registry.drain(DRAIN_S)
+
+    async def stop(self) -> None:
+        """Stop everything now, in reverse order; may be called twice."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+        await self._stack.aclose()
+
+    def problems(self) -> dict[str, str]:
+        """Return for each part an empty string, or why it is not ready."""
+        sip = ""
+        if self.config.sip.enabled and (self.sip is None or not self.sip.is_ready):
+            sip = "the SIP worker is not up"
+        ready = self.speech.statistics().ready if self._speech_up else 0
+        return {
+            "store": self.store.trouble(),
+            "hearing": "" if self.hearing.is_running else "voice activity is not running",
+            "speech": "" if ready else "no speech worker is up",
+            "sip": sip,
+            "accepting": "draining" if self.registry.is_draining else "",
+        }
+
+    # Inside -----------------------------------------------------------------------------------
+
+    async def _prepare_phrases(self) -> None:
+        """Load clips and files, and render what a call may need at once."""
+        await self.phrases.load_clips()
+        texts: list[str] = []
+        for section in self.config.agents.values():
+            if section.greeting_file is not None:
+                await self.phrases.load_file(section.greeting_file)
+            else:
+                texts.append(section.greeting)
+            texts += [section.goodbye, section.apology]
+        with ProgressBar("greetings") as bar:
+            await self.phrases.render_ahead(texts, bar.update)
+
+    async def _render_rest(self) -> None:
+        texts = [text for agent in self.agents.values() for text in agent.phrases()]
+        with ProgressBar("phrases") as bar:
+            await self.phrases.render_ahead(texts, bar.update)
+
+    def _telephony_argv(self) -> Callable[[int], Sequence[str]]:
+        # A file, not a descriptor: the worker may be started again at any time.
+        path = self.config.gateway.data_dir / "telephony.json"
+        path.touch(mode=0o600)
+        path.write_text(self.config.model_dump_json())
+
+        def argv(link_fd: int) -> list[str]:
+            worker = [sys.executable, "-m", "telephony"]
+            return [*worker, "--link-fd", str(link_fd), "--config-json", str(path)]
+
+        return argv
+
+
+def _voice(name: str, speech: SpeechPool) -> Voice:
+    match name:
+        case "joe":
+            return LocalVoice(speech)
+        case "espeak":
+            return EspeakVoice()
+        case _:
+            raise ConfigError(f"speech.voice: {name!r} is not a voice; voices are: joe, espeak")
+
+
+async def serve(config: Config) -> None:
+    """Run the gateway until SIGTERM or SIGINT, then drain; a second signal ends it at once.
+
+    Raises `GatewayError` when it cannot start.
+    """
+    from gateway.http.server import HttpServer  # noqa: PLC0415 (aiohttp is slow to import)
+
+    loop = asyncio.get_running_loop()
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (second if first.is_set() else first).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    gateway = Gateway(config)
+    server = HttpServer(config, gateway)
+    try:
+        await server.start()
+        starting = asyncio.create_task(gateway.start())
+        signalled = asyncio.create_task(first.wait())
+        await asyncio.wait({starting, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        if not starting.cancelled():
+            starting.result()
+            await signalled
+            log.info("draining", extra={"calls": gateway.registry.statistics().live})
+            draining = asyncio.create_task(gateway.drain())
+            hurry = asyncio.create_task(second.wait())
+            await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (draining, hurry):
+                task.cancel()
+    finally:
+        await gateway.stop()
+        await server.stop()
+        log.info("stopped")
