@@ -1,0 +1,143 @@
+"""The API of calls and rooms: list, show with timeline, hang up."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from gateway.errors import CallNotFound
+from gateway.http.errors import ApiError
+from gateway.http.ports import Archive, LiveCalls
+from gateway.store.records import CallRecord, TimelineLine
+
+LIST_DEFAULT, LIST_MOST = 50, 500
+PAGE_DEFAULT, PAGE_MOST = 200, 1000
+
+
+def add_routes(app: web.Application, live: LiveCalls, archive: Archive) -> None:
+    """Add `/api/v1/calls…` and `/api/v1/rooms/…`."""
+
+    async def list_calls(request: web.Request) -> web.Response:
+        limit = _whole_number(request, "limit", default=LIST_DEFAULT, most=LIST_MOST)
+        active = _flag(request, "active")
+        states = live.states()
+        records = await archive.calls(limit, active=active)
+        calls = [_call(record, states.get(record.call_id)) for record in records]
+        if active is not False:
+            # A store that cannot write does not hide the calls that are there.
+            known = {record.call_id for record in records}
+            missing = [call_id for call_id in states if call_id not in known]
+            if len(records) < limit:
+                calls = [_unwritten(call_id, states[call_id]) for call_id in missing] + calls
+        return web.json_response({"calls": calls[:limit]})
+
+    async def show_call(request: web.Request) -> web.Response:
+        call_id = request.match_info["call_id"]
+        state = live.states().get(call_id)
+        record = await archive.call(call_id)
+        if record is None:
+            if state is None:
+                raise CallNotFound(call_id)
+            return web.json_response({**_unwritten(call_id, state), "timeline": []})
+        lines = await archive.call_timeline(call_id)
+        return web.json_response(
+            {**_call(record, state), "timeline": [_line(line) for line in lines]}
+        )
+
+    async def hang_up(request: web.Request) -> web.Response:
+        call_id = request.match_info["call_id"]
+        try:
+            live.hang_up(call_id)
+        except CallNotFound:
+            record = await archive.call(call_id)
+            if record is None:
+                raise
+            raise ApiError(409, "call.ended", f"call {call_id!r} has ended already") from None
+        return web.json_response({"call_id": call_id, "state": "ending"}, status=202)
+
+    async def room_timeline(request: web.Request) -> web.Response:
+        room_id = request.match_info["room_id"]
+        after = _whole_number(request, "after", default=0, least=0, most=2**62)
+        limit = _whole_number(request, "limit", default=PAGE_DEFAULT, most=PAGE_MOST)
+        lines = await archive.room_timeline(room_id, after=after, limit=limit)
+        if lines is None:
+            raise ApiError(404, "room.not_found", f"no room {room_id!r}")
+        return web.json_response(
+            {
+                "room_id": room_id,
+                "timeline": [_line(line) for line in lines],
+                "next_after": lines[-1].seq if len(lines) == limit else None,
+            }
+        )
+
+    app.router.add_get("/api/v1/calls", list_calls)
+    app.router.add_get("/api/v1/calls/{call_id}", show_call)
+    app.router.add_post("/api/v1/calls/{call_id}/hangup", hang_up)
+    app.router.add_get("/api/v1/rooms/{room_id}/timeline", room_timeline)
+
+
+def _call(record: CallRecord, state: str | None) -> dict[str, Any]:
+    return {
+        "call_id": record.call_id,
+        "room_id": record.room_id,
+        "state": state or ("ended" if record.cause else "ending"),
+        "endpoint": record.endpoint,
+        "direction": record.direction,
+        "caller": record.caller,
+        "callee": record.callee,
+        "caller_name": record.caller_name,
+        "foreign_id": record.foreign_id,
+        "source": record.source,
+        "agent": record.agent,
+        "offered_at": _time(record.offered_at),
+        "answered_ms": record.answered_ms,
+        "ended_ms": record.ended_ms,
+        "cause": record.cause,
+        "detail": record.detail,
+    }
+
+
+def _unwritten(call_id: str, state: str) -> dict[str, Any]:
+    """A live call whose record is not written yet."""
+    return {"call_id": call_id, "state": state, "cause": None}
+
+
+def _line(line: TimelineLine) -> dict[str, Any]:
+    return {
+        "seq": line.seq,
+        "call_id": line.call_id,
+        "kind": line.kind,
+        "offset_ms": line.offset_ms,
+        "at": _time(line.at),
+        "role": line.role,
+        "text": line.text,
+        "facts": dict(line.facts),
+    }
+
+
+def _time(at: float | None) -> str | None:
+    """RFC 3339 in UTC, to the millisecond."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _whole_number(
+    request: web.Request, name: str, *, default: int, most: int, least: int = 1
+) -> int:
+    text = request.query.get(name, "")
+    if not text:
+        return default
+    # Bounded before it is parsed; int() also takes spaces, underscores and other scripts' digits.
+    if not (text.isascii() and text.isdigit() and len(text) < 20) or not least <= int(text) <= most:
+        raise ApiError(
+            400, "http.bad_request", f"{name} must be a whole number from {least} to {most}"
+        )
+    return int(text)
+
+
+def _flag(request: web.Request, name: str) -> bool | None:
+    text = request.query.get(name, "").lower()
+    if text in ("", "true", "1", "false", "0"):
+        return None if not text else text in ("true", "1")
+    raise ApiError(400, "http.bad_request", f"{name} must be true or false")

@@ -1,0 +1,74 @@
+"""Builds the HTTP application and runs it."""
+
+import asyncio
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from gateway.config import HttpSection
+from gateway.errors import EndpointError
+from gateway.http import calls, guards, health
+from gateway.http.parser_errors import Runner
+from gateway.http.ports import Archive, LiveCalls, Readiness
+
+BODY_MOST = 64 * 1024
+HEADER_MOST = 8 * 1024
+KEEP_ALIVE_S = 30.0
+STOP_S = 2.0
+
+
+def build_app(
+    *,
+    token: str,
+    live: LiveCalls,
+    readiness: Readiness,
+    archive: Archive,
+    registry: CollectorRegistry,
+) -> web.Application:
+    """Return the application; further routes may be added before it runs."""
+    app = web.Application(
+        client_max_size=BODY_MOST,
+        # The first is the outermost: what the guard refuses is shaped and logged too.
+        middlewares=[guards.log_request, guards.shape_errors, guards.require_token(token)],
+    )
+    app.on_response_prepare.append(guards.put_headers)
+    health.add_routes(app, readiness, registry)
+    calls.add_routes(app, live, archive)
+    return app
+
+
+class HttpServer:
+    """Serves an application at the configured address. Owned by the composition root."""
+
+    def __init__(self, section: HttpSection, app: web.Application) -> None:
+        self._section = section
+        self._runner = Runner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            max_line_size=HEADER_MOST,
+            max_field_size=HEADER_MOST,
+            keepalive_timeout=KEEP_ALIVE_S,
+            shutdown_timeout=STOP_S,
+        )
+
+    async def start(self) -> int:
+        """Listen; returns the port. Raises `EndpointError` with the remedy."""
+        await self._runner.setup()
+        host, port = self._section.host, self._section.port
+        site = web.TCPSite(self._runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise EndpointError(
+                f"cannot listen on http://{host}:{port}: {error.strerror}; "
+                "stop what uses that address or set http.host and http.port"
+            ) from error
+        bound: int = self._runner.addresses[0][1]
+        return bound
+
+    async def stop(self) -> None:
+        """Stop listening and end open requests, bounded; may be called twice."""
+        async with asyncio.timeout(2 * STOP_S):
+            await self._runner.cleanup()
