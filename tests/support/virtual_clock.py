@@ -1,10 +1,9 @@
 """An event loop for tests whose clock jumps to the next timer, so that waiting costs no time.
 
-Use it for a whole test module or folder by a fixture (pytest-asyncio looks for this name):
+Use it for a whole folder by pytest-asyncio's hook in the folder's `conftest.py`:
 
-    @pytest.fixture
-    def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-        return VirtualPolicy()
+    def pytest_asyncio_loop_factories():
+        return {"virtual": VirtualClockLoop}
 
 or run one coroutine with `run_virtual`. Time stands still while a job runs in an executor, since a
 thread knows nothing of virtual time. With nothing to run and nothing to wait for the loop raises
@@ -96,13 +95,6 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
     def _thread_done(self, _: asyncio.Future[Any]) -> None:
         self._jumping.threads -= 1
-
-
-class VirtualPolicy(asyncio.DefaultEventLoopPolicy):
-    """Makes `VirtualClockLoop`s."""
-
-    def new_event_loop(self) -> VirtualClockLoop:
-        return VirtualClockLoop()
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
