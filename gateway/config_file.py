@@ -137,7 +137,7 @@ def unreadable(path: Path) -> str:
     return "" if os.access(path, os.R_OK) else "may not be read"
 
 
-def masked(config: Config) -> Mapping[str, Any]:
+def plain(config: Config) -> Mapping[str, Any]:
     """Return the configuration as plain data for showing; it holds paths of secrets, never secrets."""
     data: Mapping[str, Any] = config.model_dump(mode="json")
     return data

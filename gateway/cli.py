@@ -1,0 +1,127 @@
+"""The `offhook` command line: which subcommands there are, and how failures end the process.
+
+Exit codes: 0 done; 1 failed, or a check failed; 2 wrong usage or configuration; 3 no gateway answers.
+Everything heavier than argparse is imported by the subcommand that needs it.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway import __version__
+from gateway.commands.exits import CommandFailed, Exit
+
+_EXIT_CODES = (
+    "exit codes: 0 done, 1 failed or a check failed, 2 wrong usage or configuration, "
+    "3 no gateway answers"
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="offhook",
+        description="A self-hosted telephony gateway for AI agents.",
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"offhook {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(
+        name: str, does: str, target: str, *, config: bool = True, of: object = commands
+    ) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = of.add_parser(  # type: ignore[attr-defined]
+            name, help=does, description=does[0].upper() + does[1:] + ".", epilog=_EXIT_CODES
+        )
+        made.set_defaults(target=target)
+        if config:
+            made.add_argument(
+                "--config", type=Path, metavar="FILE", help="configuration file (TOML)"
+            )
+        return made
+
+    command("serve", "run the gateway", "serve:run")
+
+    check = command("check", "tell what is wrong here and what to do about it", "check:run")
+    check.add_argument("--json", action="store_true", help="for machines")
+
+    config = commands.add_parser("config", help="print configuration", epilog=_EXIT_CODES)
+    parts = config.add_subparsers(dest="part", metavar="WHAT", required=True)
+    command(
+        "example",
+        "print every key, commented, with its default",
+        "config:run_example",
+        config=False,
+        of=parts,
+    )
+    command("show", "print what a file comes to, as JSON", "config:run_show", of=parts)
+
+    calls = command("calls", "list the newest calls, or tell one call's timeline", "calls:run")
+    calls.add_argument("call_id", nargs="?", metavar="ID", help="tell this call's timeline")
+    calls.add_argument("--active", action="store_true", help="only calls that go on")
+    calls.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most so many")
+    calls.add_argument("--json", action="store_true", help="for machines")
+
+    hangup = command("hangup", "end a call", "hangup:run")
+    hangup.add_argument("call_id", metavar="ID", help="the call, as `offhook calls` shows it")
+    for client in (calls, hangup):
+        client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")
+
+    # Only for the list in --help; `main` hands all its arguments on.
+    commands.add_parser("rehearse", help="have a bundled caller phone the running gateway")
+
+    command("version", "print the version", "version:run", config=False)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments[:1] == ["rehearse"]:
+            from gateway.commands.rehearse import become_caller
+
+            return become_caller(arguments[1:])
+        return _run(build_parser().parse_args(arguments))
+    except CommandFailed as error:
+        _complain(str(error))
+        return error.code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`offhook calls | head`): that is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+
+
+def _run(options: argparse.Namespace) -> int:
+    module, _, function = options.target.partition(":")
+    # Not at the top of the file: --help would pay for all of them.
+    from gateway.errors import ConfigError, GatewayError
+
+    try:
+        run = getattr(importlib.import_module(f"gateway.commands.{module}"), function)
+        code: int = run(options)
+        sys.stdout.flush()
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            _complain(line)
+        return Exit.USAGE
+    except GatewayError as error:
+        _complain(str(error))
+        return Exit.FAILED
+    return code
+
+
+def _complain(line: str) -> None:
+    print(f"offhook: {' '.join(line.split())}", file=sys.stderr)
+
+
+def _limit(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 500:
+        raise argparse.ArgumentTypeError("must be from 1 to 500")
+    return value

@@ -1,0 +1,85 @@
+"""Talks to the running gateway's API from the command line; standard library only, for a quick start."""
+
+import argparse
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from gateway import api_token, config_file
+from gateway.commands.exits import CommandFailed, Exit
+from gateway.config import Config, HttpSection
+
+TIMEOUT_S = 10.0
+
+# No proxy stands between this machine and itself, and a token must not be sent through one.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class ApiClient:
+    """One gateway's API. Its methods raise `CommandFailed`."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._token = token
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> "ApiClient":
+        """The client for the gateway that the options and the configuration name."""
+        config, _ = config_file.load(options.config)
+        return cls(options.url or local_url(config.http), _token(config))
+
+    def get(self, path: str) -> dict[str, Any]:
+        return self._ask("GET", path)
+
+    def post(self, path: str) -> dict[str, Any]:
+        return self._ask("POST", path)
+
+    def _ask(self, method: str, path: str) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self._base_url + path,
+            data=b"" if method == "POST" else None,
+            method=method,
+            headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
+        )
+        try:
+            with _DIRECT.open(request, timeout=TIMEOUT_S) as answer:
+                body = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise CommandFailed(_told_by(error)) from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise CommandFailed(
+                f"no gateway answers at {self._base_url}: {reason}; start one with `offhook serve` "
+                "or name it with --url",
+                Exit.UNREACHABLE,
+            ) from error
+        if not isinstance(body, dict):
+            raise CommandFailed(f"what answers at {self._base_url} is not a gateway")
+        return body
+
+
+def local_url(section: HttpSection) -> str:
+    """Return where this machine reaches a gateway with this section."""
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(section.host, section.host)
+    return f"http://[{host}]:{section.port}" if ":" in host else f"http://{host}:{section.port}"
+
+
+def _token(config: Config) -> str:
+    try:
+        return api_token.read(config)
+    except FileNotFoundError as error:
+        raise CommandFailed(
+            f"there is no API token in {config.gateway.data_dir}: no gateway has run with this "
+            f"configuration; start it, use its --config, or set {api_token.TOKEN_VARIABLE}",
+            Exit.USAGE,
+        ) from error
+
+
+def _told_by(error: urllib.error.HTTPError) -> str:
+    """The message of an error answer; its status if it has none."""
+    try:
+        told = json.load(error)["error"]
+        return f"{told['message']} ({told['code']})"
+    except (ValueError, KeyError, TypeError):
+        return f"the gateway answers {error.code} {error.reason}"

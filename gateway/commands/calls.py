@@ -1,0 +1,76 @@
+"""`offhook calls`: the newest calls as a table, or one call's timeline."""
+
+import argparse
+import json
+from typing import Any
+from urllib.parse import quote
+
+from gateway.commands.api_client import ApiClient
+from gateway.commands.exits import Exit
+from gateway.log import one_line
+
+_COLUMNS = ("CALL", "STATE", "OFFERED", "LENGTH", "CALLER", "NUMBER", "AGENT", "CAUSE")
+_WIDEST = 28
+
+
+def run(options: argparse.Namespace) -> int:
+    client = ApiClient.of(options)
+    if options.call_id:
+        call = client.get(f"/api/v1/calls/{quote(options.call_id, safe='')}")
+        print(json.dumps(call, indent=2) if options.json else describe(call))
+        return Exit.OK
+    query = f"limit={options.limit}" + ("&active=true" if options.active else "")
+    found = client.get(f"/api/v1/calls?{query}")
+    print(json.dumps(found, indent=2) if options.json else table(found.get("calls", [])))
+    return Exit.OK
+
+
+def table(calls: list[dict[str, Any]]) -> str:
+    """Return the calls as columns for people."""
+    if not calls:
+        return "no calls"
+    rows = [_COLUMNS, *(_row(call) for call in calls)]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(_COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _row(call: dict[str, Any]) -> tuple[str, ...]:
+    ended_ms = call.get("ended_ms")
+    cells = (
+        call.get("call_id"),
+        call.get("state"),
+        str(call.get("offered_at") or "").partition(".")[0].replace("T", " "),
+        "" if ended_ms is None else _length(ended_ms),
+        call.get("caller"),
+        call.get("callee"),
+        call.get("agent"),
+        call.get("cause"),
+    )
+    return tuple(_cut(one_line(str(cell or "-"))) for cell in cells)
+
+
+def describe(call: dict[str, Any]) -> str:
+    """Return one call and its timeline for people."""
+    facts = ("direction", "endpoint", "caller", "callee", "agent", "state", "cause", "detail")
+    lines = [f"call {call.get('call_id')} in room {call.get('room_id', '-')}"]
+    lines.append("  " + "  ".join(f"{name}: {call[name]}" for name in facts if call.get(name)))
+    lines.append(f"  offered at {call.get('offered_at', '-')}; below: milliseconds since then")
+    for entry in call.get("timeline", []):
+        said = f'"{entry["text"]}"' if entry.get("text") else ""
+        details = " ".join(f"{name}={value}" for name, value in entry.get("facts", {}).items())
+        lines.append(
+            f"{entry['offset_ms']:>12,.1f}  {entry['kind']:<16}  {said}{'  ' if said else ''}{details}"
+        )
+    return "\n".join(one_line(line).rstrip() for line in lines)
+
+
+def _length(milliseconds: float) -> str:
+    seconds = round(milliseconds / 1000)
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…"
