@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from agents.turn_actions import Recognise, Score
-from gateway.model.frame import RATE_HZ
+from gateway.model.frame import RATE_HZ, SAMPLES_PER_MS
 
 PART_LIMIT_S = 24.0
 """Most audio of one recognition; a longer turn is recognised in parts (the window has 30 s)."""
@@ -13,6 +13,15 @@ PART_GOOD_S = 18.0
 
 PARTS_LIMIT = 5
 """Most parts of one turn (two minutes); then it is handed over."""
+
+LEAD_IN_MS = 200
+"""Voice activity puts so much before the first voiced sample (less after recent speech)."""
+
+NOTICED_AFTER_MS = 96
+"""Voice activity needs so much voice before it tells."""
+
+HANG_OVER_MS = 128
+"""Voice activity needs so much silence before it tells."""
 
 TAIL_SAMPLES = RATE_HZ // 10
 """Silence kept after the last voiced sample: word endings are softer than voice activity sees."""
@@ -42,7 +51,10 @@ class TurnAudio:
         self._zero_s = zero_s
         self._next_ask = first_ask
         self._done: list[tuple[int, int]] = []
+        self._onsets: list[int] = []
+        """First voiced sample of each stretch, without the lead-in."""
         self._open: int | None = None
+        self._open_onset = 0
         self._parts: list[_Part] = []
 
     def next_turn(self) -> "TurnAudio":
@@ -50,6 +62,7 @@ class TurnAudio:
         following = TurnAudio(self._next_ask, self._zero_s)
         if self._open is not None:
             following._open = self._open
+            following._open_onset = self._open_onset
             following._parts = [_Part(self._open)]
         return following
 
@@ -70,6 +83,8 @@ class TurnAudio:
         if self._open is not None:
             return []
         self._open = start
+        noticed = self._position_at(now_s) - NOTICED_AFTER_MS * SAMPLES_PER_MS
+        self._open_onset = max(start, min(start + LEAD_IN_MS * SAMPLES_PER_MS, noticed))
         if not self._parts:
             self._parts.append(_Part(start))
             return []
@@ -84,20 +99,26 @@ class TurnAudio:
     def close(self, stop: int) -> None:
         """Speech ends at `stop`."""
         if self._open is not None:
-            self._done.append((self._open, max(stop, self._open)))
+            self._close_at(max(stop, self._open))
             self._open = None
+
+    def _close_at(self, stop: int) -> None:
+        assert self._open is not None
+        self._done.append((self._open, stop))
+        self._onsets.append(min(self._open_onset, stop))
 
     def reopen(self) -> None:
         """The last stretch goes on after all."""
         if self._done:
             self._open = self._done.pop()[0]
+            self._open_onset = self._onsets.pop()
 
     def cut(self, now_s: float) -> list[Recognise]:
         """Finish the part in mid-speech and begin the next."""
         stop = max(self._position_at(now_s), self._parts[-1].start)
         if self._open is not None:
-            self._done.append((self._open, max(stop, self._open)))
-            self._open = stop
+            self._close_at(max(stop, self._open))
+            self._open = self._open_onset = stop
         actions = self._ask(now_s, self._parts[-1], stop)
         if len(self._parts) < PARTS_LIMIT:
             self._parts.append(_Part(stop))
@@ -132,16 +153,27 @@ class TurnAudio:
 
     @property
     def voiced_ms(self) -> float:
-        return sum(stop - start for start, stop in self._done) * 1000 / RATE_HZ
+        """How much voice there was, without lead-ins and pauses."""
+        return sum(stop - onset for onset, stop in self._voiced) * 1000 / RATE_HZ
+
+    @property
+    def _voiced(self) -> list[tuple[int, int]]:
+        stops = (stop for _, stop in self._done)
+        return list(zip(self._onsets, stops, strict=True))
+
+    @property
+    def onset_s(self) -> float:
+        """Moment of the first voiced sample of the speech that is going on."""
+        return self.time_of(self._open_onset)
 
     def voiced_since_s(self, from_s: float) -> float:
         """Return the moment at which speech would have begun had there been no pauses since `from_s`.
 
         Only meaningful while speech is going on.
         """
-        begun_s = from_s if self._open is None else max(from_s, self.time_of(self._open))
-        for start, stop in self._done:
-            begun_s -= max(0.0, self.time_of(stop) - max(from_s, self.time_of(start)))
+        begun_s = from_s if self._open is None else max(from_s, self.onset_s)
+        for onset, stop in self._voiced:
+            begun_s -= max(0.0, self.time_of(stop) - max(from_s, self.time_of(onset)))
         return begun_s
 
     # Words --------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from agents.turn_actions import (
     TurnDropped,
     TurnEnded,
 )
-from agents.turn_audio import TurnAudio
+from agents.turn_audio import HANG_OVER_MS, TurnAudio
 from agents.turn_states import MOVES, Overlap, TurnState
 from gateway.config import TurnsSection
 from gateway.errors import InvalidTransition
@@ -92,7 +92,7 @@ class TurnTaker:
         self._end = None
         self._verdict = None
         if self._overlap is Overlap.CLEAR and self._is_agent_playing:
-            self._suspect(self._audio.time_of(start))
+            self._suspect(self._audio.onset_s)
         return actions + self.tick(now_s)
 
     def caller_stopped(
@@ -140,9 +140,12 @@ class TurnTaker:
     def agent_silent(self, now_s: float) -> list[TurnAction]:
         """All the agent said has been played (or dropped)."""
         self._is_agent_playing = False
+        actions: list[TurnAction] = []
         if self._overlap is Overlap.PAUSED:
+            # Dropped by somebody else while it was paused: nothing may stay paused.
             self._overlap = Overlap.SUSPECTED
-        return self._settle(now_s)
+            actions.append(ResumePlayout())
+        return actions + self._settle(now_s)
 
     def recognised(self, now_s: float, ask: int, text: str | None) -> list[TurnAction]:
         """The words of a `Recognise` (None: it failed); answers that are out of date are ignored."""
@@ -173,7 +176,9 @@ class TurnTaker:
                 if self._overlap is Overlap.SUSPECTED:
                     due_s.append(begun_s + self._settings.pause_after_ms / 1000)
                 elif self._overlap is Overlap.PAUSED:
-                    due_s.append(begun_s + self._settings.interrupt_after_ms / 1000)
+                    due_s.append(
+                        begun_s + (self._settings.interrupt_after_ms + HANG_OVER_MS) / 1000
+                    )
             return min(due_s)
         end_s = self._audio.voiced_end_s
         due_s = []
@@ -204,7 +209,8 @@ class TurnTaker:
             ):
                 self._overlap = Overlap.PAUSED
                 actions.append(PausePlayout(onset_ms))
-            is_long = over_ms >= self._settings.interrupt_after_ms - _EPS
+            # The last of it may be silence that voice activity has not told of yet.
+            is_long = over_ms >= self._settings.interrupt_after_ms + HANG_OVER_MS - _EPS
             if self._overlap is Overlap.PAUSED and is_long:
                 actions.append(self._interrupt(now_s, "speech"))
         if now_s >= self._audio.part_deadline_s:

@@ -25,8 +25,10 @@ from gateway.model.speech import Speech
 
 VAD_START_MS = 96
 """So long after its onset speech is noticed."""
-VAD_STOP_MS = 100
+VAD_STOP_MS = 128
 """So long after its end silence is noticed."""
+LEAD_IN = 3_200
+"""Samples put before the first voiced one, but not over the last speech."""
 KEPT_S = 30
 
 FACTS = CallFacts(
@@ -90,10 +92,11 @@ class FakeLine:
         number = len(self.spoken) + 1
         self.spoken.append((start, start + ms * RATE_HZ // 1000))
         stop = self.spoken[-1][1]
+        begins = max(start - LEAD_IN, self.spoken[-2][1] if number > 1 else 0)
         await asyncio.sleep(VAD_START_MS / 1000)
-        self.emit(CallerStarted(self._now_s(), start))
+        self.emit(CallerStarted(self._now_s(), begins))
         await asyncio.sleep(max(0, ms + VAD_STOP_MS - VAD_START_MS) / 1000)
-        self.emit(CallerStopped(self._now_s(), start, stop))
+        self.emit(CallerStopped(self._now_s(), begins, stop))
         return number
 
     def press(self, digits: str) -> None:

@@ -180,7 +180,7 @@ def test_speaking_over_the_agent_pauses_then_interrupts_and_history_keeps_what_w
     assert float(paused["onset_to_decision_ms"]) <= 350
     [(when_s, reason)] = stage.line.interrupts
     assert reason == "speech"
-    assert when_s - onset_s == pytest.approx(0.5, abs=0.03)
+    assert when_s - onset_s == pytest.approx(0.5 + 0.128, abs=0.03)
     assert stage.line.said[-1] == "All right then."
     heard = [said for said in stage.brain.histories[1] if said.role is Role.AGENT][1:]
     assert len(heard) == 1
