@@ -7,7 +7,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from agents.build import build_agents
@@ -15,10 +15,12 @@ from agents.hearing.hub import HearingHub
 from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
-from gateway import clips
+from gateway import api_token, clips
 from gateway.config import Config
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
+from gateway.http.ports import Check
+from gateway.http.server import HttpServer, build_app
 from gateway.media import echo, wav
 from gateway.media.speech_cache import CachedVoice, SpeechCache
 from gateway.media.voice_ladder import LadderVoice
@@ -78,7 +80,7 @@ class Gateway:
         self.sip: WorkerEndpoint | None = None
         self._stack = AsyncExitStack()
         self._ahead: asyncio.Task[None] | None = None
-        self._speech_up = False
+        self._started = False
 
     async def start(self) -> None:
         """Start everything; returns when calls are answered. Raises `GatewayError`.
@@ -92,7 +94,6 @@ class Gateway:
         stack.push_async_callback(self.hearing.stop)
         log.info("loading speech models")
         await self.speech.start()
-        self._speech_up = True
         stack.push_async_callback(self.speech.stop)
         for voice in self._voices:
             stack.push_async_callback(voice.close)
@@ -111,6 +112,7 @@ class Gateway:
             )
             stack.push_async_callback(self.sip.stop)
             await self.sip.start()
+        self._started = True
         self._ahead = asyncio.create_task(self._render_rest(), name="render ahead")
         log.info("ready", extra={"sip": f"{self.config.sip.host}:{self.config.sip.port}"})
 
@@ -127,19 +129,37 @@ class Gateway:
             await asyncio.gather(self._ahead, return_exceptions=True)
         await self._stack.aclose()
 
-    def problems(self) -> dict[str, str]:
-        """Return for each part an empty string, or why it is not ready."""
-        sip = ""
-        if self.config.sip.enabled and (self.sip is None or not self.sip.is_ready):
-            sip = "the SIP worker is not up"
-        ready = self.speech.statistics().ready if self._speech_up else 0
-        return {
-            "store": self.store.trouble(),
-            "hearing": "" if self.hearing.is_running else "voice activity is not running",
-            "speech": "" if ready else "no speech worker is up",
-            "sip": sip,
-            "accepting": "draining" if self.registry.is_draining else "",
-        }
+    # What the HTTP server asks (gateway.http.ports) ----------------------------------------------
+
+    def checks(self) -> Sequence[Check]:
+        """Return for each part whether it can do its work; returns at once."""
+        live = self.registry.statistics()
+        speech = self.speech.statistics()
+        sip = self.sip is not None and self.sip.is_ready
+        return (
+            Check(name="store", ok=not self.store.trouble(), detail=self.store.trouble()),
+            Check(name="hearing", ok=self.hearing.is_running),
+            Check(name="speech", ok=speech.ready > 0, detail=f"{speech.ready} workers"),
+            Check(name="sip", ok=sip or not self.config.sip.enabled, detail=self._sip_detail()),
+            Check(
+                name="accepting",
+                ok=self._started and not live.is_draining,
+                detail=f"{live.live} calls",
+            ),
+        )
+
+    def states(self) -> Mapping[str, str]:
+        """Return the state of every live call."""
+        return {item.offered.call_id: item.state.value for item in self.registry.sessions()}
+
+    def hang_up(self, call_id: str) -> None:
+        """Begin to end a call. Raises `CallNotFound`."""
+        self.registry.hang_up(call_id)
+
+    def _sip_detail(self) -> str:
+        if self.sip is None:
+            return "" if self.config.sip.enabled else "off"
+        return str(self.sip.facts.get("listeners", "")) if self.sip.is_ready else "worker is down"
 
     # Inside -----------------------------------------------------------------------------------
 
@@ -189,8 +209,6 @@ async def serve(config: Config) -> None:
 
     Raises `GatewayError` when it cannot start.
     """
-    from gateway.http.server import HttpServer  # noqa: PLC0415 (aiohttp is slow to import)
-
     loop = asyncio.get_running_loop()
     first, second = asyncio.Event(), asyncio.Event()
 
@@ -200,7 +218,14 @@ async def serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     gateway = Gateway(config)
-    server = HttpServer(config, gateway)
+    http = build_app(
+        token=api_token.ensure(config),
+        live=gateway,
+        readiness=gateway,
+        archive=gateway.store,
+        registry=gateway.metrics.registry,
+    )
+    server = HttpServer(config.http, http)
     try:
         await server.start()
         starting = asyncio.create_task(gateway.start())

@@ -177,6 +177,11 @@ class HearingHub:
             if ear is not None and self._generation[change.row] == change.generation:
                 ear.on_change(change.event)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether voice activity is being computed."""
+        return self._vad is not None and self._vad.is_alive
+
     def statistics(self) -> HearingStatistics:
         """Return the counters as they are now."""
         figures = self._vad.figures if self._vad is not None else None

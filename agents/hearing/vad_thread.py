@@ -100,6 +100,11 @@ class VadThread:
         """Begin to work; may be called once."""
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs; it ends only by `stop`."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Stop after the batch at hand and wait for it; what is queued is forgotten."""
         with self._wake:
