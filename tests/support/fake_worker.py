@@ -165,7 +165,7 @@ class Worker:
                 case "exit", _:
                     os._exit(3)
                 case "descriptors", _:
-                    return {"open": sorted(os.listdir("/proc/self/fd"), key=int)}
+                    return {"open": _open_descriptors()}
                 case "hear", FakeCall():
                     return {"pcm": base64.b64encode(call.heard).decode(), "keys": call.keys_heard}
                 case "speak", FakeCall():
@@ -188,6 +188,17 @@ class Worker:
                 for line in stream:
                     stream.write(json.dumps(self.obey(json.loads(line))) + "\n")
                     stream.flush()
+
+
+def _open_descriptors() -> list[tuple[int, str]]:
+    """Return the numbers and targets of all open descriptors."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found.append((int(name), os.readlink(f"/proc/self/fd/{name}")))
+        except FileNotFoundError:
+            continue  # the one that listed the folder
+    return found
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ import base64
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class FakeWorkerControl:
         self._connected = asyncio.Event()
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def start(self) -> None:
         """Listen; call before the endpoint is started."""
@@ -33,8 +35,10 @@ class FakeWorkerControl:
 
     async def stop(self) -> None:
         """Close everything."""
-        if self._writer is not None:
-            self._writer.close()
+        for writer in self._writers:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -69,6 +73,11 @@ class FakeWorkerControl:
         self._connected.clear()
         self._writer.write(json.dumps({"do": do}).encode() + b"\n")
 
+    def forget_connection(self) -> None:
+        """Wait for the next worker's connection before the next order, unless it is there."""
+        if self._reader is not None and self._reader.at_eof():
+            self._connected.clear()
+
     async def hear(self, leg: int) -> bytes:
         """Return what the far end of a leg heard so far."""
         return base64.b64decode((await self.order("hear", leg=leg))["pcm"])
@@ -79,4 +88,5 @@ class FakeWorkerControl:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+        self._writers.append(writer)
         self._connected.set()

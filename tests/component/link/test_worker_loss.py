@@ -1,0 +1,232 @@
+"""What happens to calls when their worker process dies, hangs, or talks nonsense."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.endpoints.worker import WorkerEndpoint
+from gateway.errors import EndpointError
+from gateway.link import supervisor
+from gateway.metrics import Metrics
+from gateway.model.events import Ended, EndpointKind, Marked, MediaUp
+from gateway.model.hangup import HangupCause
+from tests.component.link.worker_harness import WorkerHarness
+from tests.support.fake_call import tone
+from tests.support.leg_recorder import LegRecorder, RecordedLeg
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same ladder with shorter steps."""
+    monkeypatch.setattr(supervisor, "PING_EVERY_S", 0.1)
+    monkeypatch.setattr(supervisor, "BACKOFF_FIRST_S", 0.1)
+    monkeypatch.setattr(supervisor, "STOP_LINK_S", 1.0)
+    monkeypatch.setattr(supervisor, "STOP_TERM_S", 1.0)
+
+
+async def talk(harness: WorkerHarness) -> RecordedLeg:
+    count = len(harness.recorder.legs)
+    await harness.offer()
+    call = await harness.recorder.wait_offer(count + 1)
+    call.leg.answer()
+    call.leg.play(tone(3_000))
+    call.leg.mark("end")
+    await call.wait_for(MediaUp)
+    return call
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # the process table has no event to wait for
+            await asyncio.sleep(0.02)
+
+
+async def kill(harness: WorkerHarness) -> None:
+    assert harness.worker.pid is not None
+    os.kill(harness.worker.pid, signal.SIGKILL)
+
+
+async def freeze(harness: WorkerHarness) -> None:
+    assert harness.worker.pid is not None
+    os.kill(harness.worker.pid, signal.SIGSTOP)
+
+
+async def crash(harness: WorkerHarness) -> None:
+    await harness.control.order_last("exit")
+
+
+async def garble(harness: WorkerHarness) -> None:
+    await harness.control.order("garble")
+
+
+async def say_nonsense(harness: WorkerHarness) -> None:
+    await harness.control.order("say_nonsense")
+
+
+@pytest.mark.parametrize("fault", [kill, freeze, crash, garble, say_nonsense])
+async def test_a_lost_worker_ends_each_leg_once_and_is_started_again(
+    harness: WorkerHarness, fault: Callable[[WorkerHarness], Awaitable[None]]
+) -> None:
+    calls = [await talk(harness), await talk(harness)]
+    first_pid = harness.worker.pid
+
+    await fault(harness)
+    for call in calls:
+        assert (await call.wait_ended()).cause is HangupCause.WORKER_LOST
+    await until(lambda: harness.worker.is_ready and harness.worker.pid != first_pid)
+
+    for call in calls:
+        call.leg.play(tone(20))
+        call.leg.hang_up(HangupCause.AGENT_HUNG_UP)
+        assert len(call.of(Ended)) == 1
+        assert call.of(Marked) == []
+    restarts = harness.metrics.worker_restarts.labels(worker="fake")
+    assert restarts._value.get() >= 1
+    harness.control.forget_connection()
+    again = await talk(harness)
+    assert len(harness.worker.legs()) == 1
+    assert again.of(Ended) == []
+
+
+async def test_the_worker_exits_when_the_gateway_is_gone(harness: WorkerHarness) -> None:
+    await talk(harness)
+    pid = harness.worker.pid
+
+    await harness.worker.stop()
+
+    assert pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_the_worker_inherits_its_link_and_nothing_else(
+    harness: WorkerHarness, tmp_path: Path
+) -> None:
+    secret = os.open(tmp_path / "secret", os.O_CREAT | os.O_RDWR)
+    os.set_inheritable(secret, True)
+    try:
+        open_files = await harness.control.order("descriptors")
+    finally:
+        os.close(secret)
+
+    kinds = sorted(target.split(":")[0] for number, target in open_files["open"] if number > 2)
+    assert kinds == ["anon_inode", "socket", "socket"]  # eventfd, link, the test's own connection
+
+
+async def test_a_drained_worker_refuses_but_keeps_its_calls(harness: WorkerHarness) -> None:
+    call = await talk(harness)
+
+    harness.worker.drain()
+    await call.wait_for(MediaUp)
+    await until(lambda: harness.worker.counters.get("calls") == 1)
+    await harness.control.order("offer")
+    await until(lambda: bool(harness.recorder.refused))
+
+    [(_, cause)] = harness.recorder.refused
+    assert cause is HangupCause.DRAINING
+    assert call.of(Ended) == []
+
+
+async def test_tick_lateness_is_observed(harness: WorkerHarness) -> None:
+    await talk(harness)
+    await asyncio.sleep(0.3)
+
+    count = harness.metrics.registry.get_sample_value("offhook_media_tick_lateness_seconds_count")
+    assert count is not None
+    assert count >= 5
+
+
+async def test_a_fault_in_a_listener_costs_its_call_only(
+    harness: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await talk(harness)
+
+    def fail(event: object) -> None:
+        raise RuntimeError(f"cannot take {event!r}")
+
+    monkeypatch.setattr(call, "on_leg_event", fail)
+    call.leg.clear()
+    other = await talk(harness)
+    await asyncio.sleep(0.2)
+
+    assert harness.worker.is_ready
+    assert other.of(Ended) == []
+
+
+def endpoint_of(*argv: str) -> WorkerEndpoint:
+    recorder = LegRecorder()
+    return WorkerEndpoint(
+        EndpointKind.FAKE, lambda _: argv, offers=recorder, ticks=recorder, metrics=Metrics()
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (("/nonexistent/worker",), "cannot be started"),
+        ((sys.executable, "-c", "raise SystemExit(3)"), "closed the link"),
+        ((sys.executable, "-c", "import time; time.sleep(60)"), "no hello"),
+    ],
+)
+async def test_a_worker_that_does_not_come_up_is_an_error_not_a_loop(
+    argv: tuple[str, ...], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "HANDSHAKE_S", 0.5)
+    endpoint = endpoint_of(*argv)
+    began_s = time.monotonic()
+
+    with pytest.raises(EndpointError, match=reason):
+        await endpoint.start()
+
+    assert time.monotonic() - began_s < 10
+    assert endpoint.pid is None
+    assert not endpoint.is_ready
+
+
+async def test_a_worker_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "LINK_VERSION", 2)
+    recorder = LegRecorder()
+    endpoint = WorkerEndpoint(
+        EndpointKind.FAKE,
+        lambda fd: (sys.executable, "-m", "tests.support.fake_worker", f"--link-fd={fd}"),
+        offers=recorder,
+        ticks=recorder,
+        metrics=Metrics(),
+    )
+
+    with pytest.raises(EndpointError, match="version 1"):
+        await endpoint.start()
+
+
+async def test_a_worker_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, socket, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "sock = socket.socket(fileno=int(sys.argv[1]))\n"
+        'sock.send(b\'C[{"t":"hello","version":1,"pid":1,"facts":{}}]\')\n'
+        "time.sleep(60)\n"
+    )
+    script = tmp_path / "stubborn.py"
+    script.write_text(stubborn)
+    recorder = LegRecorder()
+    endpoint = WorkerEndpoint(
+        EndpointKind.FAKE,
+        lambda fd: (sys.executable, str(script), str(fd)),
+        offers=recorder,
+        ticks=recorder,
+        metrics=Metrics(),
+    )
+    await endpoint.start()
+    pid = endpoint.pid
+
+    await endpoint.stop()
+
+    assert pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
