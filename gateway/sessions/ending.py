@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from gateway.clips import Clip
 from gateway.config import AgentBase
 from gateway.model.endpoint import Leg
 from gateway.model.hangup import HangupCause
 from gateway.model.speech import Speech
 from gateway.sessions.closing import Closing
 from gateway.sessions.gate import OpenReason
-from gateway.sessions.greeting_audio import Clip
 from gateway.sessions.life import Life
 from gateway.sessions.messages import LastWords, Message
 from gateway.sessions.seat import AgentSeat
@@ -127,10 +127,10 @@ class Ending:
         self._timers.set(Timer.HANGING_UP, HANGING_UP_BOUND_S)
 
     def abandon(self, cause: HangupCause) -> None:
-        """Be ended without the endpoint's word for it; the leg gets its last command all the same."""
+        """Be ended without the endpoint's word for it; the leg gets its last command if it had none."""
         if self._life.state in BEFORE_ANSWER:
             self._leg.reject(cause)
-        elif self._life.state is not SessionState.ENDED:
+        elif not self._life.is_over:
             self._leg.hang_up(cause)
         self.cause = self.cause or cause
         self._life.abandon()

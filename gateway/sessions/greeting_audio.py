@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from gateway.clips import Clip
 from gateway.errors import AssetError, GatewayError
 from gateway.model.endpoint import PLAYOUT_LIMIT_MS
 from gateway.model.frame import duration_ms
@@ -42,14 +43,6 @@ class AudioSource(StrEnum):
     BUNDLED = "bundled"
     NONE = "none"
     """There was nothing to say, or nothing to say it with."""
-
-
-class Clip(StrEnum):
-    """What a bundled clip is for; the last rung cannot say the very words, but it says the gist."""
-
-    GREETING = "greeting"
-    GOODBYE = "goodbye"
-    APOLOGY = "apology"
 
 
 class CachingVoice(Voice, Protocol):

@@ -175,6 +175,7 @@ class SessionLine:
 
     def hang_up(self, cause: HangupCause, *, after_playout: bool = True) -> None:
         if not self._is_over:
+            self._is_closing = True
             self._hang_up(cause, after_playout)
 
     def _on_frame(self, pcm: bytes, _position: int) -> None:
