@@ -66,17 +66,16 @@ class FakeWorkerControl:
             return answer
 
     async def order_last(self, do: str) -> None:
-        """Send an order after which no answer can be expected."""
+        """Send an order that this worker may not live to answer."""
         async with asyncio.timeout(_ANSWER_S):
             await self._connected.wait()
         assert self._writer is not None
-        self._connected.clear()
+        self.expect_restart()
         self._writer.write(json.dumps({"do": do}).encode() + b"\n")
 
-    def forget_connection(self) -> None:
-        """Wait for the next worker's connection before the next order, unless it is there."""
-        if self._reader is not None and self._reader.at_eof():
-            self._connected.clear()
+    def expect_restart(self) -> None:
+        """Have the next order wait for the next worker; call before this one is lost."""
+        self._connected.clear()
 
     async def hear(self, leg: int) -> bytes:
         """Return what the far end of a leg heard so far."""

@@ -49,11 +49,13 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def kill(harness: WorkerHarness) -> None:
     assert harness.worker.pid is not None
+    harness.control.expect_restart()
     os.kill(harness.worker.pid, signal.SIGKILL)
 
 
 async def freeze(harness: WorkerHarness) -> None:
     assert harness.worker.pid is not None
+    harness.control.expect_restart()
     os.kill(harness.worker.pid, signal.SIGSTOP)
 
 
@@ -62,11 +64,11 @@ async def crash(harness: WorkerHarness) -> None:
 
 
 async def garble(harness: WorkerHarness) -> None:
-    await harness.control.order("garble")
+    await harness.control.order_last("garble")
 
 
 async def say_nonsense(harness: WorkerHarness) -> None:
-    await harness.control.order("say_nonsense")
+    await harness.control.order_last("say_nonsense")
 
 
 @pytest.mark.parametrize("fault", [kill, freeze, crash, garble, say_nonsense])
@@ -88,7 +90,6 @@ async def test_a_lost_worker_ends_each_leg_once_and_is_started_again(
         assert call.of(Marked) == []
     restarts = harness.metrics.worker_restarts.labels(worker="fake")
     assert restarts._value.get() >= 1
-    harness.control.forget_connection()
     again = await talk(harness)
     assert len(harness.worker.legs()) == 1
     assert again.of(Ended) == []
