@@ -258,7 +258,7 @@ class ReceptionistAgent(AgentBase):
             answer="I am an automated receptionist. I answer questions and take messages.",
         ),
     )
-    faq_threshold: float = Field(default=0.42, ge=0, le=1)
+    faq_threshold: float = Field(default=0.3, ge=0, le=1)
     """Cosine similarity from which an FAQ entry counts as the answer."""
 
 

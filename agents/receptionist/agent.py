@@ -12,7 +12,7 @@ from agents.local.sentences import SentenceSplitter
 from agents.manners import Manners
 from agents.receptionist.dialogue import Answer, Dialogue
 from agents.receptionist.faq import Embedder, FaqIndex
-from agents.receptionist.phrases import fixed_phrases
+from agents.receptionist.phrases import fixed_phrases, named
 from gateway.config import ReceptionistAgent, TurnsSection
 from gateway.errors import ProviderError
 from gateway.model.line import Agent, Line
@@ -107,6 +107,7 @@ class Receptionist:
             caller=line.facts.caller,
             goodbye=self._section.goodbye,
             greeting=self._section.greeting,
+            business=self._section.business,
         )
         brain: Brain = ReceptionistBrain(dialogue, self._faq, self._embedder)
         await Conversation(
@@ -115,8 +116,9 @@ class Receptionist:
 
     def phrases(self) -> Sequence[str]:
         """Return every sentence that does not depend on the call."""
-        answers = tuple(entry.answer for entry in self._section.faq)
-        return tuple(dict.fromkeys((*self._manners.phrases(), *answers, *fixed_phrases())))
+        business = self._section.business
+        answers = tuple(named(entry.answer, business) for entry in self._section.faq)
+        return tuple(dict.fromkeys((*self._manners.phrases(), *answers, *fixed_phrases(business))))
 
 
 _: type[Agent] = Receptionist

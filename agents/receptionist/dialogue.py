@@ -53,9 +53,12 @@ class _Heard:
 class Dialogue:
     """One caller's dialogue. `hear` returns what to say and do, in order."""
 
-    def __init__(self, *, caller: str, goodbye: str, greeting: str = "") -> None:
+    def __init__(
+        self, *, caller: str, goodbye: str, greeting: str = "", business: str = "us"
+    ) -> None:
         self._own_number = own_number(caller)
         self._goodbye = goodbye
+        self._business = business
         self._state = State.LISTENING
         self._message = Message()
         self._misses = 0
@@ -105,10 +108,16 @@ class Dialogue:
             thoughts = self._everywhere(heard)
         if thoughts is None:
             thoughts = self._steps[self._state](heard)
+        thoughts = [self._named(thought) for thought in thoughts]
         spoken = [thought.text for thought in thoughts if isinstance(thought, Phrase | Words)]
         if spoken:
             self._last = " ".join(spoken)
         return thoughts
+
+    def _named(self, thought: Thought) -> Thought:
+        if isinstance(thought, Phrase):
+            return Phrase(phrases.named(thought.text, self._business))
+        return thought
 
     # In every state -----------------------------------------------------------------------------
 

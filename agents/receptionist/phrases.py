@@ -2,6 +2,9 @@
 
 from agents.receptionist.states import State
 
+BUSINESS = "{business}"
+"""Stands for the name of the business in every phrase."""
+
 OFFER = "I am afraid I do not know that. May I take a message for you?"
 OFFER_AGAIN = "I am sorry, I cannot help with that. Shall I take a message, so that somebody can call you back?"
 HUMAN = "Nobody can come to the telephone right now, but I can take a message."
@@ -12,7 +15,9 @@ MORE = "Is there anything else I can do for you?"
 HELP = "How can I help you?"
 HELLO = "Hello! How can I help you?"
 FINE = "I am fine, thank you. How can I help you?"
-WHAT_I_DO = "I can answer questions, and I can take a message. What would you like?"
+WHAT_I_DO = (
+    f"I can answer questions about {BUSINESS}, and I can take a message. What would you like?"
+)
 HEAR_YOU = "Yes, I can hear you."
 TAKE_TIME = "Take your time."
 DROPPED = "All right, I will not take the message."
@@ -81,11 +86,16 @@ def read_back(name: str, number: str, text: str) -> str:
     return f"I have a message from {name}, on {number}. The message is: {text}{ending}"
 
 
-def fixed_phrases() -> tuple[str, ...]:
+def fixed_phrases(business: str) -> tuple[str, ...]:
     """Return every sentence that does not depend on the call, without doubles."""
     fixed = [OFFER, OFFER_AGAIN, HUMAN, CALL_BACK, TAKE, WELCOME, MORE, HELP, HELLO, FINE]
     fixed += [WHAT_I_DO, HEAR_YOU, TAKE_TIME, DROPPED, START_NUMBER_AGAIN, TAKEN, NOTHING_TO_REPEAT]
     fixed += QUESTIONS.values()
     for pair in REPHRASED.values():
         fixed += pair
-    return tuple(dict.fromkeys(fixed))
+    return tuple(dict.fromkeys(named(text, business) for text in fixed))
+
+
+def named(text: str, business: str) -> str:
+    """Return a phrase with the name of the business in its place."""
+    return text.replace(BUSINESS, business)

@@ -28,7 +28,7 @@ def said(thoughts: Sequence[Thought]) -> str:
 
 
 def new_dialogue(caller: str = CALLER) -> Dialogue:
-    return Dialogue(caller=caller, goodbye=GOODBYE, greeting="Hello.")
+    return Dialogue(caller=caller, goodbye=GOODBYE, greeting="Hello.", business="Acme")
 
 
 def talk(dialogue: Dialogue, turns: Sequence[str]) -> list[Thought]:
@@ -356,7 +356,7 @@ def test_a_failing_embedder_only_costs_the_faq() -> None:
 
 
 def test_all_fixed_phrases_are_known_ahead() -> None:
-    ahead = set(phrases.fixed_phrases()) | {GOODBYE, HOURS}
+    ahead = set(phrases.fixed_phrases("Acme")) | {GOODBYE, HOURS}
     dialogue = new_dialogue()
     turns = [
         "hello",
@@ -372,3 +372,8 @@ def test_all_fixed_phrases_are_known_ahead() -> None:
     for thought in talk(dialogue, [*turns, "no"]):
         if isinstance(thought, Phrase):
             assert thought.text in ahead
+
+
+def test_the_business_is_named() -> None:
+    assert "about Acme" in said(new_dialogue().hear("what can you do"))
+    assert not any(phrases.BUSINESS in text for text in phrases.fixed_phrases("Acme"))
