@@ -12,23 +12,25 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from gateway.media.resample import Decimator
 from gateway.model.frame import RATE_HZ
 
 _RATE_HZ = RATE_HZ // 2
-_PIECE = 8 * _RATE_HZ
-"""Audio is looked at in pieces of 8 s: bounded work, and the clocks of both sides may drift."""
+_PIECE = 10 * _RATE_HZ
+"""Audio is looked at in pieces of 10 s: bounded work, and the clocks of both sides may drift."""
 _BLOCK = _RATE_HZ // 4
 _SEGMENT = _RATE_HZ // 20
 _DRIFT = _RATE_HZ // 10
 """A block's echo may lie up to 100 ms before or after where that of the whole piece lies."""
 _TAPS = 512
 """64 ms, for rooms; short pieces get fewer, or the filter could imitate any voice with any other."""
+_FEW_TAPS = 64
 _SAMPLES_PER_TAP = 50
 _STEPS = 60
 """Most steps towards the best filter; more would change nothing that matters."""
 _LEAD_TAPS = 16
 """Taps before the strongest one, for filters and fractions of a sample."""
+_BEFORE = _TAPS + _DRIFT
+"""Samples of what was played that are looked at before the sound: in a room they still sound."""
 _SHORTEST = _RATE_HZ // 10
 
 FLOOR_DBFS = -62.0
@@ -37,6 +39,8 @@ ECHO_LIKENESS = 0.6
 """From this share of explained energy on a sound is echo."""
 OVER_SHARE = 0.4
 """A segment of which more than this share is left over holds something else than echo."""
+MOVE_FROM, MOVE_GAIN = 0.5, 0.2
+"""A block is moved if that explains so much of its energy, and so much more than not moving it."""
 OVER_BELOW_MEAN = 0.03
 """What is left over in a segment counts only from 15 dB below the mean level heard: codec noise is not speech."""
 REVERBERATION = 0.15
@@ -75,7 +79,7 @@ def compare(played: bytes, heard: bytes) -> EchoFinding:
     """Compare what was heard with what was played around that time (both PCM16 mono 16 kHz).
 
     `played` should begin before `heard` by as much as an echo may be late; the two need not be aligned.
-    CPU-bound, about 2 ms per second heard: for a thread.
+    CPU-bound, about 3 ms per second heard: for a thread.
     """
     source, sound = _prepare(played), _prepare(heard)
     floor = 10 ** (FLOOR_DBFS / 10)
@@ -109,12 +113,16 @@ def _room(echo: Samples) -> Samples:
 
 
 def _prepare(pcm: bytes) -> Samples:
-    """Return 8 kHz floats with pre-emphasis, which makes different voices less alike."""
-    samples = np.frombuffer(pcm[: len(pcm) // 4 * 4], dtype="<i2")
-    rows = np.zeros(1, dtype=np.int32)
-    narrow: Samples = Decimator(1).decimate(rows, samples.reshape(1, -1))[0]
-    narrow[1:] -= np.float32(0.9) * narrow[:-1]
-    return narrow
+    """Return 8 kHz floats of what a telephone carries, with pre-emphasis (less alike are voices then)."""
+    samples = np.frombuffer(pcm[: len(pcm) // 4 * 4], dtype="<i2").astype(np.float32)
+    size = _size(len(samples) + _SEGMENT)
+    spectrum = np.fft.rfft(samples, size)[: size // 4 + 1]
+    hertz = np.linspace(0, _RATE_HZ / 2, len(spectrum))
+    # A hard upper edge: what a line cuts off must not fold into the band of one side only.
+    band = np.clip((hertz - 120) / 120, 0, 1) * np.clip((3_450 - hertz) / 150, 0, 1)
+    weight = band * np.abs(1 - 0.9 * np.exp(-2j * np.pi * hertz / _RATE_HZ)) / 65_536
+    narrow = np.fft.irfft(spectrum * weight.astype(np.float32), size // 2)[: len(samples) // 2]
+    return np.asarray(narrow, dtype=np.float32)
 
 
 def _segments(sound: Samples) -> Samples:
@@ -126,7 +134,9 @@ def _segments(sound: Samples) -> Samples:
 
 
 def _size(length: int) -> int:
-    return 1 << (length - 1).bit_length()
+    """Return a length from `length` on that is fast to transform, and a multiple of 4."""
+    step = max(4, (1 << length.bit_length()) // 16)
+    return -(-length // step) * step
 
 
 def _echo(source: Samples, sound: Samples) -> Samples:
@@ -134,14 +144,46 @@ def _echo(source: Samples, sound: Samples) -> Samples:
     echo = np.zeros_like(sound)
     if len(source) < _SHORTEST or len(sound) < _SHORTEST or not source.any():
         return echo
-    model = _filtered(_aligned(source, sound, _offset(source, sound)), sound)
-    edges = [*range(0, max(1, len(sound) - _BLOCK + 1), _BLOCK), len(sound)]
-    for begin, end in pairwise(edges):
+    offset = _offset(source, sound)
+    wide = _at(source, offset - _BEFORE, offset + len(sound) + _DRIFT)
+    blocks = list(pairwise([*range(0, max(1, len(sound) - _BLOCK + 1), _BLOCK), len(sound)]))
+    # With few taps first: a long filter would hold two places at once instead of moving.
+    rough = _filtered(wide, sound, _FEW_TAPS)
+    moved = wide.copy()
+    for begin, end in blocks:
+        if shift := _shift(rough[begin : end + _BEFORE + _DRIFT], sound[begin:end]):
+            at = _BEFORE + begin
+            moved[at : _BEFORE + end] = wide[at + shift : _BEFORE + end + shift]
+    model = _filtered(moved, sound, _TAPS)[_BEFORE:]
+    for begin, end in blocks:
         block, part = sound[begin:end], model[begin:end]
         power = float(part @ part)
         if power > 0:
             echo[begin:end] = np.float32(max(0.0, float(block @ part) / power)) * part
     return echo
+
+
+def _shift(model: Samples, block: Samples) -> int:
+    """Return by how much later audio of `model` fits the block best (0 unless clearly better).
+
+    `model` begins `_BEFORE` earlier than the block and ends `_DRIFT` later.
+    """
+    wide = model[_BEFORE - _DRIFT :]
+    here = wide[_DRIFT : _DRIFT + len(block)]
+    energy = float(block @ block) + 1e-12
+    fit = max(0.0, float(block @ here))
+    if fit * fit > (1 - MOVE_GAIN) * energy * float(here @ here):
+        return 0
+    size = _size(len(wide) + len(block))
+    product = np.fft.rfft(wide, size) * np.conj(np.fft.rfft(block, size))
+    correlation = np.maximum(0, np.fft.irfft(product, size)[: 2 * _DRIFT + 1])
+    sums = np.concatenate([[0.0], np.cumsum(wide.astype(np.float64) ** 2)])
+    power = sums[len(block) : len(block) + 2 * _DRIFT + 1] - sums[: 2 * _DRIFT + 1]
+    explained = correlation**2 / (np.maximum(power, 0.01 * power.max() + 1e-12) * energy)
+    best = int(np.argmax(explained))
+    # With speech there is always some other place that fits a little better.
+    is_better = explained[best] > MOVE_FROM and explained[best] > explained[_DRIFT] + MOVE_GAIN
+    return best - _DRIFT if is_better else 0
 
 
 def _offset(source: Samples, sound: Samples) -> int:
@@ -169,40 +211,21 @@ def _at(source: Samples, begin: int, end: int) -> Samples:
     return np.pad(cut, (before, end - begin - before - len(cut)))
 
 
-def _aligned(source: Samples, sound: Samples, offset: int) -> Samples:
-    """Return the source shifted to lie under the sound, each block by as much as fits it best.
+def _filtered(wide: Samples, sound: Samples, most_taps: int) -> Samples:
+    """Return `wide` through the filter that brings it closest to `sound` (least squares).
 
-    It begins `_TAPS` before the sound.
+    `wide` begins `_BEFORE` earlier than the sound and ends `_DRIFT` later.
     """
-    aligned = _at(source, offset - _TAPS, offset + len(sound))
-    size = _size(_BLOCK + 2 * _DRIFT + _BLOCK)
-    for begin in range(0, len(sound) - _BLOCK + 1, _BLOCK):
-        block = sound[begin : begin + _BLOCK]
-        wide = _at(source, offset + begin - _DRIFT, offset + begin + _BLOCK + _DRIFT)
-        product = np.fft.rfft(wide, size) * np.conj(np.fft.rfft(block, size))
-        correlation = np.fft.irfft(product, size)[: 2 * _DRIFT + 1]
-        best = int(np.argmax(np.abs(correlation)))
-        # Moving must pay: with speech there is always some other place that fits a little.
-        if abs(correlation[best]) > 1.5 * abs(correlation[_DRIFT]):
-            aligned[_TAPS + begin : _TAPS + begin + _BLOCK] = wide[best : best + _BLOCK]
-    return aligned
-
-
-def _filtered(aligned: Samples, sound: Samples) -> Samples:
-    """Return `aligned` through the filter that brings it closest to `sound` (least squares).
-
-    `aligned` begins `_TAPS` earlier than `sound`: what was played just before still sounds in a room.
-    """
-    taps = min(_TAPS, len(sound) // _SAMPLES_PER_TAP)
+    taps = min(most_taps, len(sound) // _SAMPLES_PER_TAP)
     lead = min(_LEAD_TAPS, taps // 4)
-    size = _size(len(aligned) + _TAPS)
-    source = np.fft.rfft(aligned, size)
+    size = _size(len(wide) + taps)
+    source = np.fft.rfft(wide, size)
     auto = np.fft.irfft(np.abs(source) ** 2, size)[:taps]
-    later = np.concatenate([np.zeros(_TAPS, np.float32), sound])
-    cross = np.fft.irfft(np.fft.rfft(later, size) * np.conj(source), size)
+    target = np.pad(sound, (_BEFORE, _DRIFT))
+    cross = np.fft.irfft(np.fft.rfft(target, size) * np.conj(source), size)
     response = _solve_toeplitz(auto, cross[np.arange(taps) - lead])
     filtered = np.fft.irfft(source * np.fft.rfft(response, size), size)
-    return np.asarray(np.roll(filtered, -lead)[_TAPS : len(aligned)], dtype=np.float32)
+    return np.asarray(np.roll(filtered, -lead)[: len(wide)], dtype=np.float32)
 
 
 def _solve_toeplitz(column: Reals, wanted: Reals) -> Reals:
