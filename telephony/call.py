@@ -74,6 +74,21 @@ class SipCall(pj.Call):  # type: ignore[misc]
         """Send 180. Raises `NativeError`."""
         self._respond(pj.PJSIP_SC_RINGING)
 
+    def dial(self, target: str, caller: str) -> str:
+        """Send INVITE to a SIP URI, showing `caller` (a SIP URI); returns the SIP Call-ID.
+
+        Raises `NativeError`.
+        """
+        prm = pj.CallOpParam(True)
+        prm.opt.audioCount = 1
+        prm.opt.videoCount = 0
+        prm.txOption.localUri = caller
+        with native(f"call to {target}"):
+            self.makeCall(target, prm)
+        self.slot = int(self.getId())
+        info = self.getInfo()
+        return str(info.callIdString)
+
     def answer(self) -> None:
         """Send 200. Raises `NativeError`."""
         self._respond(pj.PJSIP_SC_OK)
@@ -179,7 +194,9 @@ class SipCall(pj.Call):  # type: ignore[misc]
     def _on_state(self) -> None:
         info = self.getInfo()
         now_s = time.monotonic()
-        if info.state == pj.PJSIP_INV_STATE_CONFIRMED and self.leg is not None:
+        if info.state == pj.PJSIP_INV_STATE_EARLY and self.leg is not None:
+            self.leg.alerted(now_s)
+        elif info.state == pj.PJSIP_INV_STATE_CONFIRMED and self.leg is not None:
             self.leg.acknowledged(now_s)
             self._owner.connected(self.leg)
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:

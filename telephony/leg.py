@@ -7,6 +7,8 @@ runs on the pj thread, so nothing is locked.
                 │                  │               │                      │
                 └──────────────────┴───hang up─────┴──────────────────────┴─► ENDING ─► ENDED
 
+    place ─► DIALLING ─200 and our ACK─► CONNECTED
+
 The far end can end the call in every state.
 """
 
@@ -31,6 +33,8 @@ class LegState(StrEnum):
 
     RINGING = "ringing"
     """Offered; no final response sent."""
+    DIALLING = "dialling"
+    """Placed by us; not answered."""
     ANSWERED = "answered"
     """200 sent, its ACK has not come."""
     CONNECTED = "connected"
@@ -56,23 +60,32 @@ _TABLE: dict[tuple[LegState, Trigger], LegState] = {
     (LegState.RINGING, Trigger.ANSWER): LegState.ANSWERED,
     (LegState.ANSWERED, Trigger.ACKNOWLEDGE): LegState.CONNECTED,
     (LegState.CONNECTED, Trigger.HEAR): LegState.UP,
+    (LegState.DIALLING, Trigger.ACKNOWLEDGE): LegState.CONNECTED,
     (LegState.RINGING, Trigger.HANG_UP): LegState.ENDING,
+    (LegState.DIALLING, Trigger.HANG_UP): LegState.ENDING,
     (LegState.ANSWERED, Trigger.HANG_UP): LegState.ENDING,
     (LegState.CONNECTED, Trigger.HANG_UP): LegState.ENDING,
     (LegState.UP, Trigger.HANG_UP): LegState.ENDING,
     (LegState.ENDING, Trigger.ACKNOWLEDGE): LegState.ENDING,
     (LegState.RINGING, Trigger.DISCONNECT): LegState.ENDED,
+    (LegState.DIALLING, Trigger.DISCONNECT): LegState.ENDED,
     (LegState.ANSWERED, Trigger.DISCONNECT): LegState.ENDED,
     (LegState.CONNECTED, Trigger.DISCONNECT): LegState.ENDED,
     (LegState.UP, Trigger.DISCONNECT): LegState.ENDED,
     (LegState.ENDING, Trigger.DISCONNECT): LegState.ENDED,
 }
 
-_PHASES = {LegState.RINGING: Phase.OFFERED, LegState.ANSWERED: Phase.UNACKNOWLEDGED}
+_PHASES = {
+    LegState.RINGING: Phase.OFFERED,
+    LegState.DIALLING: Phase.PLACED,
+    LegState.ANSWERED: Phase.UNACKNOWLEDGED,
+}
 
 SWEEP_S = 1.0
 """How often a call that waits for nothing in particular is looked at."""
 STATISTICS_S = 5.0
+DIAL_BOUND_S = 60.0
+"""A call of ours that nobody answers is given up after so long."""
 ENDING_BOUND_S = 5.0
 """A call we ended is over for the gateway so long after, whether the far end answered the BYE or not."""
 
@@ -142,7 +155,8 @@ class Leg:
         self._native = native
         self._bounds = bounds
         self._emit = emit
-        self._state = LegState.RINGING
+        is_ours = offered.direction is events.Direction.OUTBOUND
+        self._state = LegState.DIALLING if is_ours else LegState.RINGING
         self._since_s = offered.at_s
         self._wanted: HangupCause | None = None
         self._phase_at_end = Phase.OFFERED
@@ -201,13 +215,18 @@ class Leg:
 
     # What the SIP stack reports ----------------------------------------------------------------
 
+    def alerted(self, now_s: float) -> None:
+        """The far end of a call of ours rings."""
+        if self._state is LegState.DIALLING:
+            self._emit(self.number, events.Ringing(call_id=self.call_id, at_s=now_s))
+
     def acknowledged(self, now_s: float) -> None:
-        """The ACK of our 200 came."""
+        """The ACK of our 200 came, or we sent the ACK of theirs."""
         was = self._state
-        if was not in (LegState.ANSWERED, LegState.ENDING):
+        if was not in (LegState.ANSWERED, LegState.DIALLING, LegState.ENDING):
             return
         self._move(Trigger.ACKNOWLEDGE, now_s)
-        if was is LegState.ANSWERED:
+        if was is not LegState.ENDING:
             self._emit(self.number, events.Answered(call_id=self.call_id, at_s=now_s))
             self._statistics_at_s = now_s + STATISTICS_S
 
@@ -282,6 +301,9 @@ class Leg:
             if now_s - self._since_s >= self._bounds.answer_s:
                 self._log.warning("nobody decided about the call in time")
                 self.reject(HangupCause.NO_ANSWER, 0, now_s)
+        elif state is LegState.DIALLING:
+            if now_s - self._since_s >= DIAL_BOUND_S:
+                self.hang_up(HangupCause.NO_ANSWER, now_s)
         elif state is LegState.ENDING and now_s - self._since_s >= ENDING_BOUND_S:
             assert self._wanted is not None
             self._finish(self._wanted, "the far end did not confirm the end", now_s)

@@ -14,6 +14,8 @@ class Phase(StrEnum):
 
     OFFERED = "offered"
     """No final response of ours had been sent."""
+    PLACED = "placed"
+    """A call of ours that the far end has not answered."""
     UNACKNOWLEDGED = "unacknowledged"
     """Our 200 was sent, its ACK had not come."""
     CONFIRMED = "confirmed"
@@ -25,6 +27,19 @@ SESSION_TIMER_REASON = "session timer"
 
 NOT_ACCEPTABLE = frozenset({406, 415, 488, 606})
 """Final responses of the SIP stack to an offer without a codec or media type of ours."""
+
+
+_PLACED = {
+    404: HangupCause.NO_ROUTE,
+    408: HangupCause.NO_ANSWER,
+    480: HangupCause.NO_ANSWER,
+    486: HangupCause.BUSY,
+    487: HangupCause.NO_ANSWER,
+    488: HangupCause.UNACCEPTABLE_MEDIA,
+    503: HangupCause.CAPACITY,
+    600: HangupCause.BUSY,
+}
+"""Final responses to a call of ours; all others are refusals."""
 
 
 def cause_of(
@@ -39,6 +54,8 @@ def cause_of(
         return HangupCause.CALLER_CANCELLED  # RFC 3261 section 9.2
     if wanted is not None:
         return wanted
+    if phase is Phase.PLACED:
+        return _PLACED.get(status, HangupCause.REJECTED)
     if phase is Phase.OFFERED:
         if status in NOT_ACCEPTABLE:
             return HangupCause.UNACCEPTABLE_MEDIA

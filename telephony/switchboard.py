@@ -6,7 +6,8 @@ link's reader thread looks up.
 
 import heapq
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from gateway.media.playout import MarkReached, PlayoutQueue
@@ -14,7 +15,7 @@ from gateway.model import events
 from gateway.model.hangup import HangupCause
 from gateway.model.ids import new_call_id
 from telephony.admission import Admission
-from telephony.leg import SWEEP_S, Bounds, Leg, NativeCall
+from telephony.leg import SWEEP_S, Bounds, Leg, NativeCall, NativeError
 from telephony.sip_message import InviteFacts
 from telephony.sip_status import refusal_status
 
@@ -86,18 +87,40 @@ class Switchboard:
         self._sink.send_event(leg.number, offered)
         return leg
 
-    def place(self, call_id: str, now_s: float) -> None:
-        """Answer a wish for an outbound call, which this worker cannot fulfil."""
-        self._last_number += 1
-        self._sink.send_event(
-            self._last_number,
-            events.Ended(
-                call_id=call_id,
-                at_s=now_s,
-                cause=HangupCause.NO_ROUTE,
-                detail="this worker has no trunk for outbound calls",
-            ),
+    def place(
+        self,
+        native: NativeCall,
+        dial: Callable[[Leg], str],
+        *,
+        call_id: str,
+        target: str,
+        caller: str,
+        now_s: float,
+    ) -> None:
+        """Place a call of ours: `dial` sends the INVITE and returns its SIP Call-ID.
+
+        Always told to the gateway by an `Offered`; if it could not be placed by its `Ended`, too.
+        """
+        offered = events.Offered(
+            call_id=call_id,
+            at_s=now_s,
+            endpoint=events.EndpointKind.SIP,
+            caller=caller,
+            callee=target,
+            direction=events.Direction.OUTBOUND,
         )
+        self._last_number += 1
+        leg = Leg(self._last_number, offered, native, self._bounds, self._emit)
+        self._legs[leg.number] = leg
+        self.playouts[leg.number] = leg.playout
+        heapq.heappush(self._sweeps, (now_s + SWEEP_S, leg.number))
+        try:
+            sip_call_id = dial(leg)
+        except NativeError as error:
+            self._sink.send_event(leg.number, offered)
+            leg.disconnected(0, str(error), now_s)
+        else:
+            self._sink.send_event(leg.number, replace(offered, foreign_id=sip_call_id))
 
     # Commands, by leg number; a number that is gone is ignored: its `Ended` told the story. -----
 

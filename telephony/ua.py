@@ -61,6 +61,7 @@ class UserAgent:
         self, config: Config, switchboard: Switchboard, batch: TickBatch, on_marks: MarkSink
     ) -> None:
         self._sip = config.sip
+        self._host = config.sip.public_address or config.sip.host
         self._switchboard = switchboard
         self._batch = batch
         self._on_marks = on_marks
@@ -99,9 +100,10 @@ class UserAgent:
             self._tick = TickPort(self._batch)
             self._listen()
             self._endpoint.libStart()
-            host = self._sip.public_address or self._sip.host
             self._account = InboundAccount(self._on_invite)
-            self._account.create(account_config(self._sip, host, self.listeners[0].port), True)
+            self._account.create(
+                account_config(self._sip, self._host, self.listeners[0].port), True
+            )
         except pj.Error as error:
             raise EndpointError(f"cannot start SIP: {error.reason} ({error.title})") from None
 
@@ -153,6 +155,26 @@ class UserAgent:
 
     def dead(self, call: SipCall) -> None:
         self._calls.bury(call)
+
+    def place(self, call_id: str, target: str, caller: str, now_s: float) -> None:
+        """Place a call to a SIP URI, showing the name or number `caller`."""
+        assert self._account is not None
+        # The slot is PJSIP's choice: none may have a dead object left.
+        self._calls.reap()
+        call = SipCall(self._account, pj.PJSUA_INVALID_ID, self)
+        shown = f"<sip:{caller}@{self._host}:{self.listeners[0].port}>"
+
+        def dial(leg: Leg) -> str:
+            call.leg = leg
+            sip_call_id = call.dial(target, shown)
+            self._calls.adopt(call)
+            return sip_call_id
+
+        self._switchboard.place(
+            call, dial, call_id=call_id, target=target, caller=caller, now_s=now_s
+        )
+        if call.slot < 0:
+            call.close()
 
     def _on_invite(self, slot: int, message: str, source: str) -> None:
         """A call arrived: always ends in 180 or in a final response."""

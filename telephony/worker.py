@@ -192,8 +192,7 @@ class Worker:
         self._post(partial(self._switchboard.hang_up, leg_no, cause))
 
     def on_place(self, call_id: str, target: str, caller: str) -> None:
-        del target, caller  # no trunk to reach it by
-        self._post(partial(self._switchboard.place, call_id))
+        self._post(partial(self._agent.place, call_id, target, caller))
 
     def on_drain(self) -> None:
         self._post(lambda _: setattr(self._admission, "draining", True))
