@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
+from gateway.commands import rehearse_options
 from gateway.commands.exits import CommandFailed, Exit
 
 _EXIT_CODES = (
@@ -70,8 +71,10 @@ def build_parser() -> argparse.ArgumentParser:
     for client in (calls, hangup):
         client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")
 
-    # Only for the list in --help; `main` hands all its arguments on.
-    commands.add_parser("rehearse", help="have a bundled caller phone the running gateway")
+    rehearse = command(
+        "rehearse", "have a bundled caller phone the running gateway", "rehearse:run"
+    )
+    rehearse_options.add_options(rehearse)
 
     command("version", "print the version", "version:run", config=False)
     return parser
@@ -81,10 +84,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments[:1] == ["rehearse"]:
-            from gateway.commands.rehearse import become_caller
-
-            return become_caller(arguments[1:])
         return _run(build_parser().parse_args(arguments))
     except CommandFailed as error:
         _complain(str(error))

@@ -57,11 +57,15 @@ class Problem:
     """Line in the file, from 1; 0 if not known."""
 
     def __str__(self) -> str:
-        """What follows the name of the file."""
+        """What follows the name of the file: place, key, value, what is wrong, remedy."""
+        return f"{self.told()}; {self.remedy}"
+
+    def told(self) -> str:
+        """The same without the remedy."""
         place = f":{self.line}" if self.line else ""
         key = f" {self.key}" if self.key else ""
         value = f" = {self.value}" if self.value else ""
-        return f"{place}:{key}{value}: {self.wrong}; {self.remedy}"
+        return f"{place}:{key}{value}: {self.wrong}" if key else f"{place}: {self.wrong}"
 
 
 def explain(error: ErrorDetails, data: Mapping[str, Any]) -> Problem:

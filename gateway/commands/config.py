@@ -22,5 +22,7 @@ def run_show(options: argparse.Namespace) -> int:
     from gateway import config_file
 
     config, source = config_file.load(options.config)
-    print(json.dumps({"file": str(source) if source else None, **config_file.plain(config)}, indent=2))
+    print(
+        json.dumps({"file": str(source) if source else None, **config_file.plain(config)}, indent=2)
+    )
     return Exit.OK

@@ -1,21 +1,135 @@
-"""`offhook rehearse`: becomes the bundled caller, a process of its own with its own SIP engine."""
+"""`offhook rehearse`: a bundled caller phones the running gateway, speaks a script and judges."""
 
-import importlib.util
-import os
+import argparse
+import asyncio
+import json
+import logging
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from gateway.commands.exits import CommandFailed
+from gateway import config_file, log
+from gateway.commands.api_client import ApiClient
+from gateway.commands.exits import CommandFailed, Exit
+from gateway.config import Codec, Config
+from gateway.rehearsal import script as scripts
+from gateway.rehearsal.perform import Plan, Rehearsed
+from gateway.rehearsal.plot import draw
+from gateway.rehearsal.report import Report, as_text
 
-CALLER = "telephony.rehearse"
+logger = logging.getLogger(__name__)
+
+_SECTIONS = ("greeting_started", "greeting_played", "gate_opened", "barge_in", "ended")
 
 
-def become_caller(arguments: Sequence[str]) -> int:
-    """Replace this process by the caller, with the same arguments; does not return.
+def run(options: argparse.Namespace) -> int:
+    """Rehearse; the exit code tells the verdict."""
+    config, _ = config_file.load(options.config)
+    log.set_up(config.gateway.model_copy(update={"log_level": "warning"}), process="rehearse")
+    plan = _plan(options, config)
+    # The composition root brings in the models; not for those who only ask for --help.
+    from gateway.app import rehearse
 
-    The gateway's own code may not import the SIP engine, so the module is run, not called.
-    """
-    if importlib.util.find_spec(CALLER) is None:
-        raise CommandFailed(f"{CALLER} is not part of this installation; install offhook whole")
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", CALLER, *arguments])
+    rehearsed = asyncio.run(rehearse(config, plan))
+    report, timeline = _with_record(rehearsed.report, options, rehearsed)
+    _write_files(options, rehearsed, report, timeline)
+    if options.json:
+        print(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+    else:
+        print(as_text(report, plan.script))
+        _print_turns(timeline)
+    return Exit.OK if report.passed else Exit.FAILED
+
+
+def _plan(options: argparse.Namespace, config: Config) -> Plan:
+    host, port = config.sip.host, config.sip.port
+    if options.target:
+        host, _, given = options.target.partition(":")
+        if given and not given.isdigit():
+            raise CommandFailed(f"--target: {given!r} is not a port", Exit.USAGE)
+        port = int(given or 5060)
+    if options.script is not None:
+        script = scripts.load(options.script)
+    elif options.say:
+        script = scripts.parse("\n".join(options.say), "--say")
+    else:
+        script = scripts.parse(scripts.DEFAULT_TEXT, "the default script")
+    return Plan(
+        host="127.0.0.1" if host == "0.0.0.0" else host,
+        port=port,
+        number=options.number,
+        script=script,
+        codec=Codec(options.codec),
+        tcp=options.tcp,
+        progress=lambda text: print(f"{text} …", file=sys.stderr, flush=True),
+    )
+
+
+def _with_record(
+    report: Report, options: argparse.Namespace, rehearsed: Rehearsed
+) -> tuple[Report, list[dict[str, Any]]]:
+    """Add the gateway's own record of the call, if its API can be asked."""
+    if not rehearsed.observed.foreign_id:
+        return report, []
+    try:
+        client = ApiClient.of(options)
+        for call in client.get("/api/v1/calls?limit=50")["calls"]:
+            if call["foreign_id"] == rehearsed.observed.foreign_id:
+                whole = client.get(f"/api/v1/calls/{call['call_id']}")
+                return replace(report, call=whole), list(whole.get("timeline", []))
+    except (CommandFailed, KeyError) as error:
+        logger.warning("no record of the call from the gateway", extra={"reason": str(error)})
+    return report, []
+
+
+def _write_files(
+    options: argparse.Namespace,
+    rehearsed: Rehearsed,
+    report: Report,
+    timeline: list[dict[str, Any]],
+) -> None:
+    recording = rehearsed.observed.recording
+    try:
+        if options.record is not None:
+            recording.write(options.record)
+        if options.plot is not None:
+            draw(options.plot, recording.tracks(), report.transcript, _events(rehearsed, timeline))
+    except OSError as error:
+        raise CommandFailed(f"{error.filename}: {error.strerror}") from error
+
+
+def _events(rehearsed: Rehearsed, timeline: list[dict[str, Any]]) -> list[tuple[float, str]]:
+    """Return the gateway's events on the recording's time axis, joined at the answer."""
+    observed = rehearsed.observed
+    answered = [line["offset_ms"] for line in timeline if line["kind"] == "answered"]
+    if not answered or observed.answered_s is None or observed.origin_s is None:
+        return []
+    shift_s = observed.answered_s - observed.origin_s - answered[0] / 1000
+    return [
+        (line["offset_ms"] / 1000 + shift_s, line["kind"].replace("_", " "))
+        for line in timeline
+        if line["kind"] in _SECTIONS
+    ]
+
+
+_SPLIT = (
+    "endpointing_ms",
+    "recognition_ms",
+    "model_ms",
+    "synthesis_ms",
+    "first_packet_ms",
+    "response_ms",
+)
+
+
+def _print_turns(timeline: list[dict[str, Any]]) -> None:
+    """Print the gateway's own latency split of each turn."""
+    turns = [line["facts"] for line in timeline if line["facts"].get("name") == "turn"]
+    if not turns:
+        return
+    print("\nthe gateway's own account of each turn (ms):")
+    print("  " + "".join(f"{name.removesuffix('_ms'):>14}" for name in _SPLIT))
+    for facts in turns:
+        row = (f"{facts[name]:14.0f}" if name in facts else f"{'-':>14}" for name in _SPLIT)
+        print("  " + "".join(row))

@@ -46,6 +46,17 @@ class InstanceLock:
             ) from error
         self._file = file
 
+    def is_held(self) -> bool:
+        """Whether some process has it now; makes nothing."""
+        try:
+            with self._path.open("r", encoding="ascii") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def release(self) -> None:
         if self._file is not None:
             self._file.close()

@@ -1,0 +1,1 @@
+"""What `offhook check` looks at, one file for each subject."""
