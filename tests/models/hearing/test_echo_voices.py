@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gateway.media.echo import compare, is_echo
-from tests.models.hearing.conftest import OURS, TEXTS, mu_law, noise
+from tests.support.telephone_line import OURS, TEXTS, mu_law, noise
 
 RATE_HZ = 16_000
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gateway.media.hearing import SpeechStarted, SpeechStopped
-from tests.models.hearing.conftest import TEXTS, loud_part, mu_law, noise
+from tests.support.telephone_line import TEXTS, loud_part, mu_law, noise
 
 RATE_HZ = 16_000
 LEAD_S = 1.0
