@@ -7,13 +7,17 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from agents.build import build_agents
+from agents.caller_voice import CallerVoice
 from agents.hearing.hub import HearingHub
 from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
+from agents.speech.wire import JobKind
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import api_token, clips
 from gateway.config import Config
@@ -21,14 +25,17 @@ from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
 from gateway.http.ports import Check
 from gateway.http.server import HttpServer, build_app
+from gateway.link.supervisor import ArgvFactory
 from gateway.media import echo, wav
 from gateway.media.speech_cache import CachedVoice, SpeechCache
 from gateway.media.voice_ladder import LadderVoice
 from gateway.metrics import Metrics
+from gateway.model.endpoint import OfferListener
 from gateway.model.events import EndpointKind
 from gateway.model.line import Agent
 from gateway.model.speech import Voice
 from gateway.progress import ProgressBar
+from gateway.rehearsal.perform import Plan, Rehearsed, caller_config, perform
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.registry import SessionRegistry
@@ -105,7 +112,7 @@ class Gateway:
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
                 EndpointKind.SIP,
-                self._telephony_argv(),
+                telephony_argv(self.config, self.config.gateway.data_dir / "telephony.json"),
                 offers=self.registry,
                 ticks=self.hearing,
                 metrics=self.metrics,
@@ -181,17 +188,18 @@ class Gateway:
         with ProgressBar("phrases") as bar:
             await self.phrases.render_ahead(texts, bar.update)
 
-    def _telephony_argv(self) -> Callable[[int], Sequence[str]]:
-        # A file, not a descriptor: the worker may be started again at any time.
-        path = self.config.gateway.data_dir / "telephony.json"
-        path.touch(mode=0o600)
-        path.write_text(self.config.model_dump_json())
 
-        def argv(link_fd: int) -> list[str]:
-            worker = [sys.executable, "-m", "telephony"]
-            return [*worker, "--link-fd", str(link_fd), "--config-json", str(path)]
+def telephony_argv(config: Config, path: Path) -> ArgvFactory:
+    """Return how to start a telephony worker; its configuration is written to `path`."""
+    # A file, not a descriptor: the worker may be started again at any time.
+    path.touch(mode=0o600)
+    path.write_text(config.model_dump_json())
 
-        return argv
+    def argv(link_fd: int) -> Sequence[str]:
+        worker = (sys.executable, "-m", "telephony")
+        return (*worker, "--link-fd", str(link_fd), "--config-json", str(path))
+
+    return argv
 
 
 def _voice(name: str, speech: SpeechPool) -> Voice:
@@ -247,3 +255,43 @@ async def serve(config: Config) -> None:
         await gateway.stop()
         await server.stop()
         log.info("stopped")
+
+
+async def rehearse(config: Config, plan: Plan) -> Rehearsed:
+    """Have a bundled caller phone a gateway, with a SIP worker and speech models of its own.
+
+    Raises `GatewayError` when the caller itself cannot work; what the gateway does wrong is in the report.
+    """
+    metrics = Metrics()
+    hearing = HearingHub(silero_vad_model())
+    pool = SpeechPool(
+        config.speech.model_copy(update={"workers": 1}), kinds=(JobKind.TRANSCRIBE, JobKind.SPEAK)
+    )
+
+    async def words(pcm: bytes) -> str:
+        return (await pool.transcribe(pcm)).text
+
+    async with AsyncExitStack() as stack:
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="offhook-rehearse-")))
+        await hearing.start()
+        stack.push_async_callback(hearing.stop)
+        await pool.start()
+        stack.push_async_callback(pool.stop)
+        caller = caller_config(config, plan, scratch)
+
+        def endpoint(offers: OfferListener) -> WorkerEndpoint:
+            return WorkerEndpoint(
+                EndpointKind.SIP,
+                telephony_argv(caller, scratch / "telephony.json"),
+                offers=offers,
+                ticks=hearing,
+                metrics=metrics,
+            )
+
+        return await perform(
+            plan,
+            endpoint=endpoint,
+            hearing=hearing,
+            voice=CallerVoice(LocalVoice(pool)),
+            transcribe=words,
+        )

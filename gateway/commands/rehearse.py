@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from gateway import config_file, log
@@ -44,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace, config: Config) -> Plan:
     host, port = config.sip.host, config.sip.port
-    if options.target:
-        host, _, given = options.target.partition(":")
+    if options.address:
+        host, _, given = options.address.partition(":")
         if given and not given.isdigit():
             raise CommandFailed(f"--target: {given!r} is not a port", Exit.USAGE)
         port = int(given or 5060)

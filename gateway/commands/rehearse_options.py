@@ -8,7 +8,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--number", default="100", help="the number to dial (default 100)")
     parser.add_argument(
-        "--target", metavar="ADDRESS[:PORT]", help="the gateway, if not the configured one"
+        "--target",
+        dest="address",
+        metavar="ADDRESS[:PORT]",
+        help="the gateway, if not the configured one",
     )
     words = parser.add_mutually_exclusive_group()
     words.add_argument("--script", type=Path, metavar="FILE", help="what the caller says")

@@ -76,8 +76,14 @@ class Report:
         return {**asdict(self), "passed": self.passed, "problems": list(self.problems)}
 
 
+_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_DIGITS = {word: str(value) for value, word in enumerate(_NUMBERS)}
+
+
 def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9']+", text.lower())
+    """Return the words in lower case; small numbers as digits, because recognisers write them so."""
+    found = re.findall(r"[a-z0-9']+", text.lower())
+    return [_DIGITS.get(word, word) for word in found]
 
 
 def missing_from(text: str, expected: Sequence[str]) -> tuple[str, ...]:
