@@ -175,32 +175,33 @@ class WorkerLink:
         version, `LinkProtocolError` for a malformed datagram or an overflow. Closes the socket in
         every case.
         """
-        poller = select.poll()
-        poller.register(self._wake_fd, select.POLLIN)
         with self._lock:
-            self._is_running = True
+            self._is_running = self._state is not LinkState.CLOSED
         try:
-            while self._state is not LinkState.CLOSED:
-                wanted = select.POLLIN | (select.POLLOUT if self._is_blocked else 0)
-                poller.register(self._sock, wanted)
-                for fd, flags in poller.poll():
-                    if fd == self._wake_fd:
-                        os.eventfd_read(self._wake_fd)
-                    elif not self._serve(flags):
-                        return
+            if self._is_running:
+                self._serve_until_end()
         except LinkError as error:
             self._end(error)
         finally:
             self._end(None)
-            with self._lock:
-                self._is_running = False
-                self._sock.close()
+            self._release()
         if self._failure is not None:
             raise self._failure
 
     def close(self) -> None:
         """End the link; what was sent and fits the socket still arrives. May be called twice."""
         self._end(None)
+
+    def _serve_until_end(self) -> None:
+        poller = select.poll()
+        poller.register(self._wake_fd, select.POLLIN)
+        while self.state is not LinkState.CLOSED:
+            poller.register(self._sock, select.POLLIN | self._is_blocked * select.POLLOUT)
+            for fd, flags in poller.poll():
+                if fd == self._wake_fd:
+                    os.eventfd_read(self._wake_fd)
+                elif not self._serve(flags):
+                    return
 
     def _serve(self, flags: int) -> bool:
         """Write and read as far as possible; False at the end of file."""
@@ -321,24 +322,44 @@ class WorkerLink:
                 os.eventfd_write(self._wake_fd, 1)
         except ConnectionError:
             # The gateway is gone; the reader finds the end of file and ends the process.
-            self._control.clear()
-            self._ticks.clear()
-            self._ticks_frames.clear()
-            self._is_blocked = False
+            self._forget_waiting()
+        except OSError as error:
+            self._forget_waiting()
+            self._close(LinkError(f"the link broke: {error}"))
+
+    def _forget_waiting(self) -> None:
+        self._control.clear()
+        self._ticks.clear()
+        self._ticks_frames.clear()
+        self._is_blocked = False
 
     def _end(self, failure: LinkError | None) -> None:
         with self._lock:
-            if self._state is LinkState.CLOSED:
-                return
-            self._state = LinkState.CLOSED
-            self._failure = failure
-            try:
-                self._sock.shutdown(socket.SHUT_RDWR)
-            except OSError as error:
-                logger.debug("shutdown of the link: %s", error)
-            if not self._is_running:
-                self._sock.close()
-            os.eventfd_write(self._wake_fd, 1)
+            self._close(failure)
+            is_running = self._is_running
+        if not is_running:
+            self._release()
+
+    def _close(self, failure: LinkError | None) -> None:
+        """Let `run` come to its end; the lock is held."""
+        if self._state is LinkState.CLOSED:
+            return
+        self._state = LinkState.CLOSED
+        self._failure = failure
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError as error:
+            logger.debug("shutdown of the link: %s", error)
+        os.eventfd_write(self._wake_fd, 1)
+
+    def _release(self) -> None:
+        """Give back the descriptors; nobody uses them once the state is closed."""
+        with self._lock:
+            self._is_running = False
+            self._sock.close()
+            if self._wake_fd >= 0:
+                os.close(self._wake_fd)
+                self._wake_fd = -1
 
 
 def _run_command(handler: CommandHandler, command: commands.Command) -> None:
