@@ -34,6 +34,13 @@ def build_agents(
     }
 
 
+async def close_agents(agents: Mapping[str, Agent]) -> None:
+    """Release what agents hold beyond their calls (connections to language models)."""
+    for agent in agents.values():
+        if isinstance(agent, LlmConversationalist):
+            await agent.close()
+
+
 def _build(
     name: str,
     section: AgentSection,

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agents.build import build_agents
+from agents.build import build_agents, close_agents
 from agents.caller_voice import CallerVoice
 from agents.hearing.hub import HearingHub
 from agents.local.assets import silero_vad_model
@@ -106,6 +106,7 @@ class Gateway:
             stack.push_async_callback(voice.close)
         stack.push_async_callback(self.phrases.close)
         await self._prepare_phrases()
+        stack.push_async_callback(close_agents, self.agents)
         for agent in self.agents.values():
             await agent.start()
         stack.push_async_callback(self.registry.stop)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from agents.build import build_agents
+from agents.build import build_agents, close_agents
 from agents.echo import Echo
 from agents.receptionist import phrases
 from agents.receptionist.agent import Receptionist
@@ -41,6 +41,7 @@ def test_every_configured_agent_is_made() -> None:
             await agent.start()
             assert agent.phrases()
             assert len(set(agent.phrases())) == len(agent.phrases())
+        await close_agents(agents)
 
     run_virtual(run())
 
