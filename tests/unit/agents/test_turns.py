@@ -2,6 +2,8 @@
 
 import pytest
 
+from agents import turn_audio
+from agents.hearing import activity
 from agents.turn_actions import (
     DropReason,
     EndReason,
@@ -356,3 +358,11 @@ def test_every_move_is_in_the_table_or_refused(state: TurnState, target: TurnSta
     else:
         with pytest.raises(InvalidTransition):
             taker._move(target)
+
+
+def test_the_delays_of_voice_activity_are_known() -> None:
+    chunk_ms = activity.CHUNK_SAMPLES / 16
+
+    assert turn_audio.LEAD_IN_MS == activity.LEAD_IN_SAMPLES / 16
+    assert turn_audio.NOTICED_AFTER_MS == activity.START_CHUNKS * chunk_ms
+    assert turn_audio.HANG_OVER_MS == activity.STOP_CHUNKS * chunk_ms
