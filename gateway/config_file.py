@@ -58,6 +58,7 @@ def parse(text: str, source: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise _one(source, "", f"is not valid TOML: {error}", "mend that line") from error
     problems = list(_resolve_paths(data, source.absolute().parent))
+    _route_to_named_agents(data)
     try:
         # As JSON, strictly: TOML has types of its own, so "5060" is not a port and 1 is not true.
         config = Config.model_validate_json(json.dumps(data, default=str), strict=True)
@@ -85,6 +86,20 @@ def _read(source: Path) -> str:
 
 def _one(source: Path, key: str, wrong: str, remedy: str) -> ConfigProblems:
     return ConfigProblems(str(source), (Problem(key=key, wrong=wrong, remedy=remedy),))
+
+
+def _route_to_named_agents(data: dict[str, Any]) -> None:
+    """Let the first agent answer everything in a file that names agents but no numbers.
+
+    The built-in numbers lead to the built-in agents, which such a file has replaced.
+    """
+    agents = data.get("agents")
+    if "numbers" in data or not isinstance(agents, dict) or not agents:
+        return
+    first = next(iter(agents))
+    data["numbers"] = [{"number": "*", "agent": first}]
+    if first != "echo" and "echo" in agents:
+        data["numbers"].insert(0, {"number": "echo", "agent": "echo"})
 
 
 # Paths ------------------------------------------------------------------------------------------------

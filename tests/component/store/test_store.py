@@ -180,7 +180,8 @@ async def test_calls_left_open_by_a_crash_are_ended_at_the_next_start(tmp_path):
     assert (second.cause, len(ends)) == ("caller_hung_up", 1)
 
 
-async def test_only_one_gateway_has_a_data_directory(store, tmp_path):
+@pytest.mark.usefixtures("store")
+async def test_only_one_gateway_has_a_data_directory(tmp_path):
     with pytest.raises(StoreError, match="in use by another gateway"):
         await Store(tmp_path / "data").start()
 
