@@ -46,6 +46,7 @@ class Worker:
         self._media_due_s: dict[int, float] = {}
         self._last_leg = 0
         self._is_draining = False
+        self._is_hanging = False
 
     def offer(self, caller: str = "+4930111", callee: str = "100") -> tuple[int, str]:
         """Let a call arrive; returns its leg number and call id."""
@@ -119,6 +120,8 @@ class Worker:
         self._is_draining = True
 
     def counters(self) -> Mapping[str, float]:
+        while self._is_hanging:
+            time.sleep(1)  # the thread that runs the commands hangs; the media clock goes on
         return {"calls": float(len(self._calls))}
 
     # The media clock -------------------------------------------------------------------------------
@@ -162,6 +165,8 @@ class Worker:
                     self._raw.send(b"X this is no datagram of ours")
                 case "say_nonsense", _:
                     self._raw.send(b'C[{"t":"marked","leg":1,"name":7}]')
+                case "hang", _:
+                    self._is_hanging = True
                 case "exit", _:
                     os._exit(3)
                 case "descriptors", _:

@@ -20,6 +20,8 @@ from tests.component.link.worker_harness import WorkerHarness
 from tests.support.fake_call import tone
 from tests.support.leg_recorder import LegRecorder, RecordedLeg
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +41,15 @@ async def talk(harness: WorkerHarness) -> RecordedLeg:
     call.leg.mark("end")
     await call.wait_for(MediaUp)
     return call
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is not a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -63,6 +74,10 @@ async def crash(harness: WorkerHarness) -> None:
     await harness.control.order_last("exit")
 
 
+async def hang(harness: WorkerHarness) -> None:
+    await harness.control.order_last("hang")
+
+
 async def garble(harness: WorkerHarness) -> None:
     await harness.control.order_last("garble")
 
@@ -71,7 +86,7 @@ async def say_nonsense(harness: WorkerHarness) -> None:
     await harness.control.order_last("say_nonsense")
 
 
-@pytest.mark.parametrize("fault", [kill, freeze, crash, garble, say_nonsense])
+@pytest.mark.parametrize("fault", [kill, freeze, hang, crash, garble, say_nonsense])
 async def test_a_lost_worker_ends_each_leg_once_and_is_started_again(
     harness: WorkerHarness, fault: Callable[[WorkerHarness], Awaitable[None]]
 ) -> None:
@@ -95,7 +110,39 @@ async def test_a_lost_worker_ends_each_leg_once_and_is_started_again(
     assert again.of(Ended) == []
 
 
-async def test_the_worker_exits_when_the_gateway_is_gone(harness: WorkerHarness) -> None:
+async def test_the_worker_exits_when_the_gateway_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "doomed.py"
+    script.write_text(
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from tests.component.link.worker_harness import WorkerHarness\n"
+        "async def main():\n"
+        "    harness = WorkerHarness(Path(sys.argv[1]))\n"
+        "    await harness.start()\n"
+        "    await harness.offer()\n"
+        "    print(harness.worker.pid, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    gateway = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(script),
+        str(tmp_path),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert gateway.stdout is not None
+    async with asyncio.timeout(20):
+        worker_pid = int(await gateway.stdout.readline())
+    assert is_running(worker_pid)
+
+    gateway.kill()
+    await gateway.wait()
+
+    await until(lambda: not is_running(worker_pid))
+
+
+async def test_the_worker_is_gone_after_a_stop(harness: WorkerHarness) -> None:
     await talk(harness)
     pid = harness.worker.pid
 
