@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+_TICK_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
+_INTERVAL_S = (0.015, 0.018, 0.019, 0.02, 0.021, 0.022, 0.023, 0.025, 0.03, 0.04, 0.06, 0.1, 0.5)
 _FAST_S = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 _SLOW_S = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -48,7 +50,13 @@ class Metrics:
         self.tick_lateness = Histogram(
             "offhook_media_tick_lateness_seconds",
             "How late media ticks reached the gateway",
-            buckets=_FAST_S,
+            buckets=_TICK_S,
+            registry=self.registry,
+        )
+        self.tick_interval = Histogram(
+            "offhook_media_tick_interval_seconds",
+            "From one media tick of a worker to its next, while it has calls (20 ms are due)",
+            buckets=_INTERVAL_S,
             registry=self.registry,
         )
         self.frames_dropped = Counter(

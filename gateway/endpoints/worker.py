@@ -25,6 +25,9 @@ from gateway.model.hangup import HangupCause
 
 logger = logging.getLogger(__name__)
 
+TICK_GAP_S = 0.5
+"""Ticks so far apart mean that the worker had no calls between them, not that its clock was late."""
+
 _Result = TypeVar("_Result")
 
 
@@ -53,6 +56,7 @@ class WorkerEndpoint:
         self._last_leg = -1
         self._dropped_by_worker = 0
         self._dropped_by_link = 0
+        self._last_tick_s = 0.0
         self._facts: Mapping[str, str] = {}
         self._counters: Mapping[str, float] = {}
         self._connection: LinkConnection | None = None
@@ -144,6 +148,7 @@ class WorkerEndpoint:
         self._last_leg = -1
         self._dropped_by_worker = 0
         self._dropped_by_link = 0
+        self._last_tick_s = 0.0
         logger.info("worker is up", extra={"worker": self._kind.value, "worker_pid": hello.pid})
 
     def on_worker_pong(self, pong: Pong) -> None:
@@ -172,6 +177,10 @@ class WorkerEndpoint:
                 self._guarded(lambda: self._offers.on_refused(offered, cause))
 
     def _on_tick(self, tick: Tick) -> None:
+        # A tick may come in parts; and a worker without calls sends none.
+        if 0 < (interval_s := tick.at_s - self._last_tick_s) < TICK_GAP_S:
+            self._metrics.tick_interval.observe(interval_s)
+        self._last_tick_s = tick.at_s
         transit_s = max(0.0, time.monotonic() - tick.at_s)
         self._metrics.tick_lateness.observe(max(0.0, tick.lateness_s) + transit_s)
         if tick.dropped_total > self._dropped_by_worker:
