@@ -1,6 +1,6 @@
 """Recorded phrases that come with Offhook: what a caller hears when no voice can speak.
 
-Made by `agents/local/render_clips.py` with the embedded voice.
+Made by `tests/support/render_clips.py` with the embedded voice.
 """
 
 import wave

@@ -1,4 +1,4 @@
-"""Renders `gateway/clips/*.wav` anew with the embedded voice: `python -m agents.local.render_clips`.
+"""Renders `gateway/clips/*.wav` anew with the embedded voice: `python -m tests.support.render_clips`.
 
 The models draw random numbers; the seed makes the same versions of everything give the same files.
 """
