@@ -1,6 +1,7 @@
 """Builds the HTTP application and runs it."""
 
 import asyncio
+import os
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -62,7 +63,7 @@ class HttpServer:
         except OSError as error:
             await self._runner.cleanup()
             raise EndpointError(
-                f"cannot listen on http://{host}:{port}: {error.strerror}; "
+                f"cannot listen on http://{host}:{port}: {_words(error)}; "
                 "stop what uses that address or set http.host and http.port"
             ) from error
         bound: int = self._runner.addresses[0][1]
@@ -72,3 +73,8 @@ class HttpServer:
         """Stop listening and end open requests, bounded; may be called twice."""
         async with asyncio.timeout(2 * STOP_S):
             await self._runner.cleanup()
+
+
+def _words(error: OSError) -> str:
+    """The system's own words; asyncio puts a sentence of its own in their place."""
+    return os.strerror(error.errno).lower() if error.errno else str(error)

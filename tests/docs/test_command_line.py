@@ -1,0 +1,83 @@
+"""The command line as an operator meets it: installed, quick, with help for everything."""
+
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gateway import __version__
+
+ROOT = Path(__file__).parents[2]
+HELP_S = 0.3
+HEAVY = ("pydantic", "aiohttp", "sqlalchemy", "numpy", "agents", "telephony", "asyncio")
+
+
+def offhook(*arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "gateway", *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
+
+
+@pytest.mark.parametrize(
+    "command", ["", "serve", "check", "config", "config example", "calls", "hangup", "rehearse"]
+)
+def test_every_command_has_help_with_the_exit_codes(command):
+    done = offhook(*command.split(), "--help")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: offhook{' ' if command else ''}{command}")
+    assert "exit codes:" in done.stdout or "exit code" in done.stdout
+
+
+def test_help_comes_at_once():
+    took = []
+    for _ in range(3):
+        began_s = time.perf_counter()
+        offhook("--help")
+        took.append(time.perf_counter() - began_s)
+
+    # The best of three: the others say how busy the machine was.
+    assert min(took) < HELP_S
+
+
+def test_help_loads_nothing_heavy():
+    program = (
+        "import sys, contextlib, io\n"
+        "from gateway import cli\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "    cli.main(['--help'])\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_version_is_the_one_of_the_package():
+    assert offhook("--version").stdout == f"offhook {__version__}\n"
+
+
+def test_the_console_script_is_declared():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert pyproject["project"]["scripts"] == {"offhook": "gateway.cli:main"}
+
+
+def test_the_printed_example_is_the_file():
+    assert offhook("config", "example").stdout == (ROOT / "gateway/example.toml").read_text()
+
+
+def test_output_may_be_cut_off_by_its_reader():
+    argv = f"{sys.executable} -m gateway config example | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", argv],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
