@@ -122,7 +122,7 @@ class Worker:
     def counters(self) -> Mapping[str, float]:
         while self._is_hanging:
             time.sleep(1)  # the thread that runs the commands hangs; the media clock goes on
-        return {"calls": float(len(self._calls))}
+        return {"calls": float(len(self._calls)), "draining": float(self._is_draining)}
 
     # The media clock -------------------------------------------------------------------------------
 

@@ -171,8 +171,7 @@ async def test_a_drained_worker_refuses_but_keeps_its_calls(harness: WorkerHarne
     call = await talk(harness)
 
     harness.worker.drain()
-    await call.wait_for(MediaUp)
-    await until(lambda: harness.worker.counters.get("calls") == 1)
+    await until(lambda: harness.worker.counters == {"calls": 1, "draining": 1})
     await harness.control.order("offer")
     await until(lambda: bool(harness.recorder.refused))
 
