@@ -129,7 +129,12 @@ class Supervisor:
         backoff_s = BACKOFF_FIRST_S
         while True:
             began_s = loop.time()
-            await self._live()
+            try:
+                await self._live()
+            except Exception as error:
+                # A fault of ours around one worker; without this there would be no next one.
+                logger.exception("supervising a worker failed", extra={"worker": self._name})
+                self._failure = f"fault: {error}"
             await self._end_process()
             if not self._has_been_up:
                 return

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -234,6 +234,22 @@ async def test_a_worker_that_does_not_come_up_is_an_error_not_a_loop(
     assert time.monotonic() - began_s < 10
     assert endpoint.pid is None
     assert not endpoint.is_ready
+
+
+async def test_a_fault_in_making_the_command_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    recorder = LegRecorder()
+
+    def argv(fd: int) -> Sequence[str]:
+        raise RuntimeError(f"no command for {fd}")
+
+    endpoint = WorkerEndpoint(
+        EndpointKind.FAKE, argv, offers=recorder, ticks=recorder, metrics=Metrics()
+    )
+
+    with pytest.raises(EndpointError, match="no command"):
+        await endpoint.start()
+
+    assert "supervising a worker failed" in caplog.text
 
 
 async def test_a_worker_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
