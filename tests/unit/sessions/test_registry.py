@@ -1,0 +1,210 @@
+"""Offers find their agents, refusals are written down, a drain ends everything well."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.config import AgentBase, GreetingSection, NumberSection, TurnsSection
+from gateway.errors import CallNotFound, HearingFull
+from gateway.metrics import Metrics
+from gateway.model import events
+from gateway.model.hangup import HangupCause
+from gateway.rooms.timeline import Kind
+from gateway.sessions.registry import LOOKUPS_LIMIT, SessionRegistry
+from gateway.sessions.state import SessionState
+from gateway.sessions.surroundings import Surroundings
+from tests.support.virtual_clock import run_virtual
+from tests.unit.sessions.bench import (
+    FakeAgent,
+    FakeEar,
+    FakeHearing,
+    FakePhrases,
+    FakeRecorder,
+    VirtualLeg,
+    not_echo,
+    now,
+)
+
+
+class FullHearing(FakeHearing):
+    def open(self) -> FakeEar:
+        raise HearingFull("all ears are taken")
+
+
+@dataclass
+class Switchboard:
+    """A registry with two agents and its surroundings."""
+
+    recorder: FakeRecorder = field(default_factory=FakeRecorder)
+    hearing: FakeHearing = field(default_factory=FakeHearing)
+    phrases: FakePhrases = field(default_factory=FakePhrases)
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        self.agents = {"desk": FakeAgent(), "echo": FakeAgent()}
+        self.registry = SessionRegistry(
+            numbers=[
+                NumberSection(number="echo", agent="echo"),
+                NumberSection(number="1*", agent="desk"),
+            ],
+            agents=self.agents,
+            settings={"desk": AgentBase(greeting="Desk."), "echo": AgentBase(greeting="Echo.")},
+            around=Surroundings(
+                greeting=GreetingSection(),
+                turns=TurnsSection(),
+                max_call_s=3600,
+                retry_after_s=5,
+                recorder=self.recorder,
+                metrics=self.metrics,
+                hearing=self.hearing,
+                phrases=self.phrases,
+                is_echo=not_echo,
+            ),
+        )
+
+    def offered(self, callee: str, number: int = 1) -> events.Offered:
+        return events.Offered(
+            call_id=f"c_{number}",
+            at_s=now(),
+            endpoint=events.EndpointKind.FAKE,
+            caller="+1555",
+            callee=callee,
+        )
+
+    def offer(self, callee: str, number: int = 1) -> VirtualLeg:
+        leg = VirtualLeg(f"c_{number}")
+        leg.listener = self.registry.on_offered(leg, self.offered(callee, number))
+        return leg
+
+
+def test_an_offer_goes_to_the_agent_of_its_number() -> None:
+    async def work() -> None:
+        board = Switchboard()
+        board.offer("echo", 1)
+        board.offer("100", 2)
+        await asyncio.sleep(3)
+
+        assert board.agents["echo"].line is not None
+        assert board.agents["desk"].line is not None
+        statistics = board.registry.statistics()
+        assert statistics.live == 2
+        assert statistics.by_state == {SessionState.CONVERSING: 2}
+        assert [session.offered.call_id for session in board.registry.sessions()] == ["c_1", "c_2"]
+        await board.registry.stop()
+        assert board.registry.sessions() == ()
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize(
+    ("callee", "full", "draining", "cause"),
+    [
+        ("999", False, False, HangupCause.NO_ROUTE),
+        ("100", True, False, HangupCause.CAPACITY),
+        ("100", False, True, HangupCause.DRAINING),
+    ],
+)
+def test_an_offer_that_cannot_be_taken_is_refused_and_written_down(
+    callee: str, full: bool, draining: bool, cause: HangupCause
+) -> None:
+    async def work() -> None:
+        board = Switchboard(hearing=FullHearing() if full else FakeHearing())
+        if draining:
+            board.registry.refuse_new()
+        leg = board.offer(callee)
+        await asyncio.sleep(1)
+
+        assert leg.commands == [f"reject {cause.value}"]
+        assert board.recorder.kinds() == [Kind.OFFERED, Kind.REFUSED, Kind.ENDED]
+        assert board.recorder.ended == [("c_1", cause, 0.0)]
+        assert board.registry.statistics().refused == 1
+        outcome = {"endpoint": "fake", "outcome": cause.value}
+        assert board.metrics.registry.get_sample_value("offhook_calls_total", outcome) == 1
+        assert board.metrics.registry.get_sample_value("offhook_calls_active") == 0
+
+    run_virtual(work())
+
+
+def test_refusals_by_the_endpoint_are_written_down_even_in_a_flood() -> None:
+    async def work() -> None:
+        board = Switchboard()
+        board.recorder.delay_s = 0.5
+        flood = LOOKUPS_LIMIT + 20
+        for number in range(flood):
+            board.registry.on_refused(board.offered("100", number), HangupCause.CAPACITY)
+        await asyncio.sleep(2)
+
+        assert len(board.recorder.ended) == flood
+        assert board.registry.statistics().refused == flood
+
+    run_virtual(work())
+
+
+def test_sessions_are_found_by_call_id_while_they_live() -> None:
+    async def work() -> None:
+        board = Switchboard()
+        leg = board.offer("100")
+        await asyncio.sleep(3)
+        assert board.registry.session("c_1").state is SessionState.CONVERSING
+
+        board.registry.hang_up("c_1")
+        await asyncio.sleep(1)
+
+        assert leg.commands[-1] == "hang_up operator_hung_up"
+        with pytest.raises(CallNotFound):
+            board.registry.session("c_1")
+        with pytest.raises(CallNotFound):
+            board.registry.hang_up("c_1")
+
+    run_virtual(work())
+
+
+def test_drain_waits_then_says_goodbye_then_ends() -> None:
+    async def work() -> None:
+        board = Switchboard()
+        short, long = board.offer("100", 1), board.offer("101", 2)
+        await asyncio.sleep(3)
+        begun = now()
+        draining = asyncio.create_task(board.registry.drain(10.0))
+        await asyncio.sleep(5)
+        assert board.offer("102", 3).commands == ["reject draining"]
+        short.end(HangupCause.CALLER_HUNG_UP)
+        await draining
+
+        assert now() - begun == pytest.approx(11.1, abs=0.3)
+        assert long.commands[-1] == "hang_up draining"
+        assert AgentBase().goodbye in [text for _, text, _ in board.recorder.said()]
+        assert board.registry.statistics().live == 0
+
+    run_virtual(work())
+
+
+def test_drain_returns_as_soon_as_the_last_call_is_over() -> None:
+    async def work() -> None:
+        board = Switchboard()
+        leg = board.offer("100")
+        await asyncio.sleep(3)
+        begun = now()
+        asyncio.get_running_loop().call_later(2.0, leg.end, HangupCause.CALLER_HUNG_UP)
+        await board.registry.drain(3600)
+
+        assert now() - begun < 2.1
+
+    run_virtual(work())
+
+
+def test_stop_ends_calls_even_if_endpoints_say_nothing() -> None:
+    async def work() -> None:
+        board = Switchboard()
+        leg = board.offer("100")
+        leg.reports_end = False
+        await asyncio.sleep(0.5)
+        await board.registry.stop()
+        await board.registry.stop()
+
+        assert leg.commands[-1] == "hang_up draining"
+        assert len(board.recorder.ended) == 1
+        assert board.hearing.ears[0].closed == 1
+
+    run_virtual(work())
