@@ -1,17 +1,15 @@
 """The promises of `gateway.model.endpoint`, as tests that every endpoint must pass.
 
 Subclass `EndpointContract` in a test module and give it a fixture `harness` that implements
-`EndpointHarness`. Times are generous and levels are compared, not samples, so that a real telephone
-line with a codec and a jitter buffer between passes too.
+`tests.support.endpoint_harness.EndpointHarness`. Times are generous and levels are compared, not
+samples, so that a real telephone line with a codec and a jitter buffer between passes too.
 """
 
 import asyncio
-import struct
-from typing import Protocol
 
 import pytest
 
-from gateway.model.endpoint import MARKS_LIMIT, Endpoint
+from gateway.model.endpoint import MARKS_LIMIT
 from gateway.model.events import (
     Answered,
     Cleared,
@@ -20,57 +18,13 @@ from gateway.model.events import (
     Marked,
     MediaUp,
 )
-from gateway.model.frame import FRAME_BYTES, FRAME_MS
 from gateway.model.hangup import HangupCause
+from tests.support.endpoint_harness import EndpointHarness, FarEndHarness, sounding_ms
 from tests.support.fake_call import tone
-from tests.support.leg_recorder import LegRecorder, RecordedLeg
+from tests.support.leg_recorder import RecordedLeg
 
 SLACK_MS = 60
 """How much more or less than queued may sound, for buffers at the edges of what is played."""
-LOUD = 1_000
-"""Peak from which a frame counts as sounding; the tone has 9,800."""
-
-
-class FarEndHarness(Protocol):
-    """The far end of one call."""
-
-    async def hang_up(self) -> None:
-        """End the call from there: before the answer it is given up."""
-
-    async def heard(self) -> bytes:
-        """Return all that was heard since media came up, PCM16 mono 16 kHz, silence included."""
-
-    async def keys_heard(self) -> str:
-        """Return the keys that were received."""
-
-    async def speak(self, pcm: bytes) -> None:
-        """Say something, PCM16 mono 16 kHz."""
-
-    async def press(self, digit: str) -> None:
-        """Press a key."""
-
-
-class EndpointHarness(Protocol):
-    """An endpoint under test, started, and the network it is in."""
-
-    @property
-    def endpoint(self) -> Endpoint: ...
-
-    @property
-    def recorder(self) -> LegRecorder:
-        """Was given to the endpoint as offer and tick listener."""
-
-    async def offer(self) -> FarEndHarness:
-        """Let a call arrive; the far end acknowledges an answer and sends media by itself."""
-
-
-def sounding_ms(pcm: bytes) -> int:
-    """Return for how long sound, not silence, is in `pcm`, in steps of one frame."""
-    count = 0
-    for start in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES):
-        samples = struct.unpack_from(f"<{FRAME_BYTES // 2}h", pcm, start)
-        count += max(abs(sample) for sample in samples) >= LOUD
-    return count * FRAME_MS
 
 
 class EndpointContract:

@@ -1,0 +1,53 @@
+"""Every command reaches a method of the handler."""
+
+from typing import get_args
+
+import pytest
+
+from gateway.link.command_handler import CommandHandler, run_command
+from gateway.model import commands
+from gateway.model.hangup import HangupCause
+
+SAMPLES: dict[type, commands.Command] = {
+    type(command): command
+    for command in (
+        commands.Answer(leg=1),
+        commands.Reject(leg=1, cause=HangupCause.BUSY, retry_after_s=2),
+        commands.Mark(leg=1, name="m"),
+        commands.Clear(leg=1),
+        commands.SendDtmf(leg=1, digits="1"),
+        commands.HangUp(leg=1, cause=HangupCause.AGENT_HUNG_UP),
+        commands.Place(call_id="c", target="sip:x@y", caller="+49"),
+        commands.Drain(),
+    )
+}
+METHODS = {
+    commands.Answer: "on_answer",
+    commands.Reject: "on_reject",
+    commands.Mark: "on_mark",
+    commands.Clear: "on_clear",
+    commands.SendDtmf: "on_dtmf",
+    commands.HangUp: "on_hang_up",
+    commands.Place: "on_place",
+    commands.Drain: "on_drain",
+}
+
+
+class Recorder:
+    """Answers to every method's name and writes it down."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        return lambda *_: self.called.append(name)
+
+
+@pytest.mark.parametrize("kind", get_args(commands.Command))
+def test_a_command_calls_its_method_once(kind: type) -> None:
+    recorder = Recorder()
+
+    run_command(recorder, SAMPLES[kind])  # type: ignore[arg-type]  # it has any method
+
+    assert recorder.called == [METHODS[kind]]
+    assert hasattr(CommandHandler, METHODS[kind])
