@@ -320,7 +320,8 @@ class Dialogue:
             return self._enter(State.TEXT)
         number = say_digits(message.number) or "an unknown number"
         read = phrases.read_back(message.name, number, message.text)
-        return [*self._leave(), Words(read), *self._enter(State.CONFIRM)]
+        lead = Phrase(phrases.READ_BACK)
+        return [*self._leave(), lead, Words(read), *self._enter(State.CONFIRM)]
 
     def _taken(self, *, confirmed: bool) -> list[Thought]:
         message = self._message

@@ -23,7 +23,8 @@ TAKE_TIME = "Take your time."
 DROPPED = "All right, I will not take the message."
 START_NUMBER_AGAIN = "All right, let us start again with the number."
 TAKEN = "Thank you, I have taken your message, and I will pass it on."
-NOTHING_TO_REPEAT = "I asked how I can help you."
+READ_BACK = "Let me read that back to you."
+"""Rendered ahead, so it plays while the message itself is rendered."""
 
 QUESTIONS: dict[State, str] = {
     State.LISTENING: HELP,
@@ -89,7 +90,7 @@ def read_back(name: str, number: str, text: str) -> str:
 def fixed_phrases(business: str) -> tuple[str, ...]:
     """Return every sentence that does not depend on the call, without doubles."""
     fixed = [OFFER, OFFER_AGAIN, HUMAN, CALL_BACK, TAKE, WELCOME, MORE, HELP, HELLO, FINE]
-    fixed += [WHAT_I_DO, HEAR_YOU, TAKE_TIME, DROPPED, START_NUMBER_AGAIN, TAKEN, NOTHING_TO_REPEAT]
+    fixed += [WHAT_I_DO, HEAR_YOU, TAKE_TIME, DROPPED, START_NUMBER_AGAIN, TAKEN, READ_BACK]
     fixed += QUESTIONS.values()
     for pair in REPHRASED.values():
         fixed += pair

@@ -364,5 +364,5 @@ def test_the_delays_of_voice_activity_are_known() -> None:
     chunk_ms = activity.CHUNK_SAMPLES / 16
 
     assert turn_audio.LEAD_IN_MS == activity.LEAD_IN_SAMPLES / 16
-    assert turn_audio.NOTICED_AFTER_MS == activity.START_CHUNKS * chunk_ms
-    assert turn_audio.HANG_OVER_MS == activity.STOP_CHUNKS * chunk_ms
+    assert activity.START_CHUNKS * chunk_ms == turn_audio.NOTICED_AFTER_MS
+    assert activity.STOP_CHUNKS * chunk_ms == turn_audio.HANG_OVER_MS
