@@ -47,7 +47,7 @@ rooms = Table(
     Column("number", String(255), nullable=False),
     Column("person", String(255), nullable=False),
     Column("created_at", Float, nullable=False),
-    # The last `seq` of the room's timeline; raising it locks the room's row, so that two writers
+    # The last `seq` of the room's timeline; the row is locked while it is raised, so that two writers
     # never give out one number twice and a rolled-back transaction leaves no gap.
     Column("last_seq", Integer, nullable=False, default=0),
     UniqueConstraint("number", "person", name="one_room_per_person_and_number"),

@@ -1,6 +1,5 @@
 """What can be written, and how a batch of it becomes rows within one transaction."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -73,7 +72,7 @@ class Applier:
         if again:
             opened, entries = self._not_there_yet(connection, opened, entries)
         if opened:
-            self._ensure_rooms(connection, {self._room(call.room_id) for call in opened})
+            self._last_seqs(connection, (self._room(call.room_id) for call in opened))
             connection.execute(
                 insert(calls),
                 [
@@ -125,14 +124,29 @@ class Applier:
         elif found != room.room_id:
             self._aliases[room.room_id] = found
 
-    def _ensure_rooms(self, connection: Connection, room_ids: Iterable[str]) -> None:
-        """Make the rooms that are missing because their own write was refused in an overflow."""
+    def _last_seqs(self, connection: Connection, room_ids: Iterable[str]) -> dict[str, int]:
+        """Lock the rooms and return the last number of each timeline.
+
+        Rooms that are missing, because their own write was refused in an overflow, are made.
+        """
         wanted = set(room_ids)
-        there = connection.execute(select(rooms.c.room_id).where(rooms.c.room_id.in_(wanted)))
-        for room_id in sorted(wanted - set(there.scalars())):
-            connection.execute(
-                insert(rooms).values(room_id=room_id, number="", person=room_id, created_at=0.0)
-            )
+        found = connection.execute(
+            select(rooms.c.room_id, rooms.c.last_seq)
+            .where(rooms.c.room_id.in_(wanted))
+            # In one order for all writers, so that two never wait for each other in a circle.
+            .order_by(rooms.c.room_id)
+            .with_for_update()
+        )
+        last_seqs: dict[str, int] = {row.room_id: row.last_seq for row in found}
+        missing = sorted(wanted - set(last_seqs))
+        if missing:
+            rows = [
+                {"room_id": room_id, "number": "", "person": room_id, "created_at": 0.0}
+                for room_id in missing
+            ]
+            connection.execute(insert(rooms), rows)
+            last_seqs |= dict.fromkeys(missing, 0)
+        return last_seqs
 
     def _not_there_yet(
         self, connection: Connection, opened: list[CallOpened], entries: list[EntryAppended]
@@ -155,25 +169,17 @@ class Applier:
         )
 
     def _append(self, connection: Connection, entries: Sequence[EntryAppended]) -> None:
-        counts = Counter(self._room(item.entry.room_id) for item in entries)
-        self._ensure_rooms(connection, counts)
-        next_seq = {}
-        # In one order for all writers, so that two never wait for each other in a circle.
-        for room_id in sorted(counts):
-            last_seq = connection.execute(
-                update(rooms)
-                .where(rooms.c.room_id == room_id)
-                .values(last_seq=rooms.c.last_seq + counts[room_id])
-                .returning(rooms.c.last_seq)
-            ).scalar_one()
-            next_seq[room_id] = last_seq - counts[room_id] + 1
+        last_seqs = self._last_seqs(
+            connection, (self._room(item.entry.room_id) for item in entries)
+        )
         rows = []
         for item in entries:
             entry, room_id = item.entry, self._room(item.entry.room_id)
+            last_seqs[room_id] += 1
             rows.append(
                 {
                     "room_id": room_id,
-                    "seq": next_seq[room_id],
+                    "seq": last_seqs[room_id],
                     "entry_id": item.entry_id,
                     "call_id": entry.call_id,
                     "kind": entry.kind.value,
@@ -183,8 +189,16 @@ class Applier:
                     "facts": dict(entry.facts),
                 }
             )
-            next_seq[room_id] += 1
         connection.execute(insert(timeline), rows)
+        connection.execute(
+            update(rooms)
+            .where(rooms.c.room_id == bindparam("of_room"))
+            .values(last_seq=bindparam("new_last_seq")),
+            [
+                {"of_room": room_id, "new_last_seq": last_seq}
+                for room_id, last_seq in last_seqs.items()
+            ],
+        )
         answered = [item.entry for item in entries if item.entry.kind is Kind.ANSWERED]
         if answered:
             connection.execute(
