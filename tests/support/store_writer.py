@@ -1,7 +1,8 @@
 """A process that writes to a store and says on standard output what was acknowledged; made to be killed.
 
-`python -m tests.support.store_writer DATA_DIR RUN` writes rooms, calls and entries until it is killed. Each line it
-prints is a JSON array [room_id, call_id, n]: the entries 0…n of that call are committed.
+`python -m tests.support.store_writer DATA_DIR RUN [N]` writes rooms, calls and entries until it is killed; with N it
+kills itself right before the Nth statement or commit of its writer. Each line it prints is a JSON array
+[room_id, call_id, n]: the entries 0…n of that call are committed.
 """
 
 import asyncio
@@ -9,9 +10,13 @@ import itertools
 import json
 import os
 import random
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
+
+from sqlalchemy import Engine, event
 
 from gateway.model.events import EndpointKind, Offered
 from gateway.model.hangup import HangupCause
@@ -53,11 +58,25 @@ async def one_call(store: Store, call_id: str, person: str, dice: random.Random)
     store.call_ended(call_id, cause=HangupCause.CALLER_HUNG_UP, detail="", offset_ms=99.0)
 
 
-async def main(data_dir: Path, run: str) -> None:
+def die_before(statement: int) -> None:
+    """Kill this process with SIGKILL right before the writer's `statement`th statement or commit from now."""
+    left = itertools.count(statement, -1)
+
+    def count(*_arguments: object, **_more: object) -> None:
+        if threading.current_thread().name == "store writer" and next(left) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    event.listen(Engine, "commit", count)
+
+
+async def main(data_dir: Path, run: str, statement: int) -> None:
     dice = random.Random(run)
     store = Store(data_dir, gather_s=0.001)
     await store.start()
     os.write(1, b'"open"\n')
+    if statement:
+        die_before(statement)
     for number in itertools.count():
         async with asyncio.TaskGroup() as group:
             for line in range(4):
@@ -66,4 +85,4 @@ async def main(data_dir: Path, run: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int((sys.argv[3:] or ["0"])[0])))
