@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.load import calls, latency, sounds
+from tests.load import barge_in, calls, chaos, latency, sounds
 from tests.load.gateway_process import ECHO, GatewayProcess
 from tests.load.printing import Report
 
@@ -75,6 +75,12 @@ def _run(
         case "latency":
             for round_number in range(1 if options.quick else 3):
                 latency.run(report, gateway, home / f"at-once-{round_number}", calls=_AT_ONCE)
+        case "turns":
+            count = 4 if options.quick else 20
+            barge_in.run(report, gateway, home / "turns", barge_in.prepare(), calls=count)
+        case "chaos":
+            count = 200 if options.quick else _CHAOTIC
+            chaos.run(report, gateway, home, _speech(), calls=count)
 
 
 def _hold(report: Report, gateway: GatewayProcess, home: Path, options: argparse.Namespace) -> None:

@@ -2,12 +2,14 @@
 
 import csv
 import os
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.load import processes
+from tests.load.gateway_process import free_port
 from tests.load.sounds import CALLER_FILE
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -72,7 +74,8 @@ class Callers:
         command += ["-s", number, "-m", str(calls), "-l", str(calls)]
         command += ["-r", str(max(1, round(rate * 10))), "-rp", "10000"]
         command += ["-d", str(round(hold_s * 1000)), "-i", "127.0.0.1", "-nostdin"]
-        command += ["-mp", str(first)]
+        # Not 5060, where somebody may be listening; the second port is for SIPp's echo sockets.
+        command += ["-p", str(free_port(socket.SOCK_DGRAM)), "-mp", str(first)]
         command += ["-trace_stat", "-stf", str(self._statistics), "-fd", "1"]
         command += ["-trace_err", "-error_file", str(self._errors)]
         with open(self._output, "wb") as output:

@@ -95,8 +95,8 @@ class GatewayProcess:
         self._directory = directory
         self._log = directory / "gateway.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self.sip_port = _free_port(socket.SOCK_DGRAM)
-        self._http_port = _free_port(socket.SOCK_STREAM)
+        self.sip_port = free_port(socket.SOCK_DGRAM)
+        self._http_port = free_port(socket.SOCK_STREAM)
         self.database = directory / "data" / DATABASE_FILE
         self._config = directory / "offhook.toml"
         self._config.write_text(
@@ -197,7 +197,8 @@ class GatewayProcess:
         return body.decode()
 
 
-def _free_port(kind: int) -> int:
+def free_port(kind: int) -> int:
+    """Return a port on 127.0.0.1 that nobody uses now."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,0 +1,220 @@
+"""Callers who ask, and then speak over the answer: how soon the agent answers, and how soon it gives way.
+
+Two clocks tell of a barge-in: the call's timeline, and the RTP packets on the wire, where the caller's
+first loud packet, and the last loud one towards the caller, leave no room for opinion.
+"""
+
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.load.far_end import Callers
+from tests.load.figures import percentile
+from tests.load.gateway_process import DESK, GatewayProcess
+from tests.load.printing import Report, ms
+from tests.load.sounds import clip, silence, speak, to_line
+from tests.load.timelines import Call, Line, calls_since
+from tests.load.wire import Packet, Wire
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import audioop
+
+DECISION_MOST_MS = 350.0
+SILENCE_MOST_MS = 60.0
+REPLY_P50_MS = 600.0
+"""What counts as `about half a second`."""
+
+_QUESTION = "When are you open?"
+_INTERRUPTION = "Excuse me, where are you? What is your address?"
+_BEFORE_S = 2.0
+"""From the greeting's end to the question."""
+_INTO_ANSWER_S = 3.0
+"""From the question's end to the interruption; the answer is under way then."""
+_AFTER_S = 6.0
+_EVERY_S = 2.5
+_LOUD = 250
+"""Root mean square of a voiced packet, 16 bits full scale."""
+_SOFT = 40
+"""Below it a packet towards the caller is silence."""
+_PACKET_S = 0.02
+_LOOK_S = 0.5
+"""The sound after a decision is looked at for so long; a false alarm resumes only later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What each caller streams, and for how long."""
+
+    sound: bytes
+    seconds: float
+    interrupts_s: float
+    """Where in the stream the interruption begins."""
+
+
+def prepare() -> Script:
+    """Render the callers' words; raises `GatewayError`."""
+    question, interruption = speak(_QUESTION, _INTERRUPTION)
+    greeting_s = len(clip()) / 32_000
+    head = silence(greeting_s + _BEFORE_S) + question + silence(_INTO_ANSWER_S)
+    pcm = head + interruption + silence(_AFTER_S + 10)
+    return Script(to_line(pcm), len(pcm) / 32_000 - 10, len(head) / 32_000)
+
+
+def run(
+    report: Report, gateway: GatewayProcess, directory: Path, script: Script, *, calls: int
+) -> None:
+    """Have `calls` callers speak, one each few seconds, and print what happened."""
+    report.title(f"turns and barge-ins, {calls} callers, one each {_EVERY_S} s")
+    began_at = time.time()
+    callers = Callers(
+        "hold",
+        directory,
+        gateway.sip_port,
+        DESK,
+        calls=calls,
+        rate=1 / _EVERY_S,
+        hold_s=script.seconds,
+        sound=script.sound,
+    )
+    try:
+        with Wire.capture(streams=2 * calls, keep_payload=True, both_ways=True) as wire:
+            outcome = callers.wait(calls * _EVERY_S + script.seconds + 30)
+    finally:
+        callers.stop()
+    gateway.wait_for_calls(0, bound_s=15)
+    time.sleep(1.5)
+    found = calls_since(gateway.database, began_at)
+    report.say(f"{outcome.succeeded} of {calls} calls went well {outcome.trouble}".rstrip())
+    _tell_turns(report, found)
+    _tell_barge_ins(report, found, wire, script)
+
+
+def _tell_turns(report: Report, calls: list[Call]) -> None:
+    turns = [turn for call in calls for turn in call.events("turn")]
+    parts = ("endpointing", "words_late", "model", "synthesis", "first_packet", "response")
+    rows = []
+    for name in (*parts, "recognition"):
+        values = [float(t.facts[f"{name}_ms"]) for t in turns if f"{name}_ms" in t.facts]
+        rows.append((name, ms(percentile(values, 0.5)), ms(percentile(values, 0.95))))
+    report.say(
+        f"{len(turns)} turns; response is the sum of the parts above it (recognition overlaps)"
+    )
+    report.table(("part of a turn", "p50", "p95"), rows)
+    responses = [float(turn.facts["response_ms"]) for turn in turns]
+    p50_ms = percentile(responses, 0.5)
+    report.promise(
+        "reply after the end of speech, p50", "about 500 ms", ms(p50_ms), p50_ms <= REPLY_P50_MS
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _BargeIn:
+    told_ms: float
+    """Onset to decision, by the timeline."""
+    onset_ms: float | None
+    """The same from the caller's first loud packet on the wire."""
+    silence_ms: float | None
+    """Decision to the end of the last packet with sound towards the caller."""
+
+
+def _tell_barge_ins(report: Report, calls: list[Call], wire: Wire, script: Script) -> None:
+    seen = [item for call in calls if (item := _barge_in(call, wire, script)) is not None]
+    report.say(f"{len(seen)} of {len(calls)} callers spoke over the answer and were noticed")
+    columns = {
+        "onset to decision, by the timeline": [item.told_ms for item in seen],
+        "onset to decision, on the wire": [i.onset_ms for i in seen if i.onset_ms is not None],
+        "decision to silence, on the wire": [
+            i.silence_ms for i in seen if i.silence_ms is not None
+        ],
+    }
+    report.table(
+        ("barge-in", "p50", "p95", "most", "of"),
+        [
+            (
+                name,
+                ms(percentile(values, 0.5)),
+                ms(percentile(values, 0.95)),
+                ms(max(values, default=float("nan"))),
+                str(len(values)),
+            )
+            for name, values in columns.items()
+        ],
+    )
+    told, _, silent = columns.values()
+    complete = len(seen) == len(calls)
+    p95_ms, silent_p95_ms = percentile(told, 0.95), percentile(silent, 0.95)
+    report.promise(
+        "barge-in: onset to decision, p95",
+        f"<= {DECISION_MOST_MS:.0f} ms",
+        ms(p95_ms),
+        complete and p95_ms <= DECISION_MOST_MS,
+    )
+    report.promise(
+        "barge-in: decision to silence on the wire, p95",
+        f"<= {SILENCE_MOST_MS:.0f} ms",
+        ms(silent_p95_ms),
+        (silent_p95_ms <= SILENCE_MOST_MS) if silent else None,
+    )
+
+
+def _barge_in(call: Call, wire: Wire, script: Script) -> _BargeIn | None:
+    """Return the first decision to give way after the interruption began, if there was one."""
+    up = call.first("media_up")
+    if up is None:
+        return None
+    began_at = call.offered_at + up.offset_ms / 1000 + script.interrupts_s
+    decisions = [*call.events("paused"), *call.events("interrupted")]
+    decision = min(
+        (line for line in decisions if _at(call, line) > began_at),
+        key=lambda line: line.offset_ms,
+        default=None,
+    )
+    if decision is None:
+        return None
+    decided_at = _at(call, decision)
+    told_ms = float(decision.facts["onset_to_decision_ms"])
+    pair = _streams(wire, call.offered_at + up.offset_ms / 1000)
+    if pair is None:
+        return _BargeIn(told_ms, None, None)
+    heard, sent = pair
+    onset_at = next(
+        (
+            p.at
+            for p in heard
+            if p.at > heard[0].at + script.interrupts_s - 0.1 and _level(p) > _LOUD
+        ),
+        None,
+    )
+    last_loud_at = max(
+        (p.at for p in sent if p.at < decided_at + _LOOK_S and _level(p) > _SOFT),
+        default=decided_at,
+    )
+    return _BargeIn(
+        told_ms,
+        None if onset_at is None else (decided_at - onset_at) * 1000,
+        max(0.0, last_loud_at + _PACKET_S - decided_at) * 1000,
+    )
+
+
+def _streams(wire: Wire, up_at: float) -> tuple[list[Packet], list[Packet]] | None:
+    """Return what a caller sent and got: the pair of streams that began when its media came up."""
+    best: tuple[list[Packet], list[Packet]] | None = None
+    for (source, destination), packets in wire.streams.items():
+        back = wire.streams.get((destination, source))
+        if back is None or not 10_000 <= destination <= 20_000 or len(packets) < 10:
+            continue
+        if best is None or abs(packets[0].at - up_at) < abs(best[0][0].at - up_at):
+            best = packets, back
+    if best is None or abs(best[0][0].at - up_at) > _EVERY_S / 2:
+        return None
+    return best
+
+
+def _at(call: Call, line: Line) -> float:
+    return call.offered_at + line.offset_ms / 1000
+
+
+def _level(packet: Packet) -> int:
+    return audioop.rms(audioop.ulaw2lin(packet.payload, 2), 2)
