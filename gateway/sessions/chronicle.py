@@ -16,6 +16,17 @@ logger = logging.getLogger(__name__)
 EARLY_LIMIT = 256
 """Entries kept until the room is known, and lines kept until the greeting's line is written."""
 
+_LOGGED = {
+    Kind.ANSWERED: "call answered",
+    Kind.GREETING_PLAYED: "greeting played",
+    Kind.GATE_OPENED: "greeting gate opened",
+    Kind.AGENT_FAILED: "agent failed",
+    Kind.ENDED: "call ended",
+}
+"""What of a call is also logged, at INFO; words and numbers of people are not."""
+
+_SHOWN = frozenset({"reason", "interrupted", "heard_ms", "cause", "detail"})
+
 
 class Chronicle:
     """One call's pen. Owned by its session.
@@ -36,7 +47,10 @@ class Chronicle:
         self._has_ended = False
         self._answered_at_s: float | None = None
         self._media_up_at_s: float | None = None
+        self._spoken_until_s: float | None = None
+        """When the caller's last speech ended."""
         self._turn_ended_at_s: float | None = None
+        """The same, once it proved to be a turn that is to be answered."""
         self._response_ms: float | None = None
         self._cleared_for_s: float | None = None
         self._quality: Statistics | None = None
@@ -81,6 +95,8 @@ class Chronicle:
         """Write one entry; nothing is written after the end."""
         if self._has_ended:
             return
+        if kind is Kind.USER_SAID:
+            self._turn_ended_at_s = self._spoken_until_s
         if role is not None and self._awaits_greeting:
             self._held_lines.append((kind, at_s, role, text, facts or {}))
             if len(self._held_lines) >= EARLY_LIMIT:
@@ -91,6 +107,11 @@ class Chronicle:
     def _append(
         self, kind: Kind, at_s: float, role: Role | None, text: str, facts: Mapping[str, Fact]
     ) -> None:
+        if message := _LOGGED.get(kind):
+            shown = {name: value for name, value in facts.items() if name in _SHOWN}
+            seconds = {"offset_ms": self.offset_ms(at_s)}
+            call_id = self._offered.call_id
+            logger.info(message, extra={"call_id": call_id, **shown, **seconds})
         if self._room_id is None:
             if len(self._early) < EARLY_LIMIT:
                 self._early.append((kind, at_s, role, text, facts))
@@ -130,6 +151,8 @@ class Chronicle:
 
     def gate_opened(self, opening: Opening, facts: Mapping[str, Fact]) -> None:
         """Write the opening; what was said behind the gate gets an entry of its own."""
+        if self._spoken_until_s is not None:
+            self._spoken_until_s = opening.at_s  # nobody could answer before
         since = self._answered_at_s if self._answered_at_s is not None else opening.at_s
         self._metrics.greeting_gate.labels(opening.reason.value).observe(
             max(0.0, opening.at_s - since)
@@ -168,10 +191,7 @@ class Chronicle:
 
     def caller_stopped(self, spoken_until_s: float) -> None:
         """The caller's speech ended (at the last voiced sample): the response time runs from here."""
-        self._turn_ended_at_s = spoken_until_s
-
-    def caller_started(self) -> None:
-        self._turn_ended_at_s = None
+        self._spoken_until_s = spoken_until_s
 
     def playback_started(self, at_s: float) -> None:
         if self._turn_ended_at_s is not None:
@@ -209,20 +229,22 @@ class Chronicle:
         """Close the record; the first call counts, later ones do nothing."""
         if self._has_ended:
             return
-        self._greeting_told()
-        if self._quality is not None:
-            self.note(Kind.MEDIA_QUALITY, self._quality.at_s, _quality_facts(self._quality))
+        call_id = self._offered.call_id
         facts: dict[str, Fact] = {"cause": cause.value, "group": cause.group.value}
         if detail:
             facts["detail"] = detail
-        self.note(Kind.ENDED, at_s, facts)
-        self._has_ended = True
-        call_id = self._offered.call_id
-        self._recorder.call_ended(
-            call_id, cause=cause, detail=detail, offset_ms=self.offset_ms(at_s)
-        )
         self._metrics.calls_active.dec()
         self._metrics.calls_total.labels(self._offered.endpoint.value, cause.value).inc()
+        try:
+            self._greeting_told()
+            if self._quality is not None:
+                self.note(Kind.MEDIA_QUALITY, self._quality.at_s, _quality_facts(self._quality))
+            self.note(Kind.ENDED, at_s, facts)
+        finally:
+            self._has_ended = True
+            self._recorder.call_ended(
+                call_id, cause=cause, detail=detail, offset_ms=self.offset_ms(at_s)
+            )
 
 
 def _playback_facts(end: Finished) -> dict[str, Fact]:

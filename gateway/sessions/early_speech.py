@@ -214,6 +214,11 @@ class EarlySpeechPolicy:
         told_from = max(carried.start, self._readable_from)
         return (CallerStopped(event.at_s, told_from, max(event.stop, told_from)),)
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether a stretch goes on that may be echo and of which the agent was not told."""
+        return self._is_suspect
+
     def confirm(self, position: int, at_s: float) -> CallerStarted | None:
         """Tell of a suspected echo that outlived its grace; call `ECHO_GRACE_MS` after the opening."""
         if not self._is_suspect or self._opened_at is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.config import EarlySpeech, GreetingSection, TurnsSection
 from gateway.media.hearing import AudioGone, Ear, SpeechEvent, SpeechStarted
 from gateway.model.events import Dtmf
-from gateway.model.frame import BYTES_PER_MS, SAMPLES_PER_MS
+from gateway.model.frame import BYTES_PER_MS, FRAME_MS, SAMPLES_PER_MS
 from gateway.model.line import KeyPressed, LineEvent
 from gateway.model.speech import Speech
 from gateway.rooms.timeline import Fact
@@ -172,8 +172,8 @@ class GreetingPhase:
         wait_ms = self._early.interrupt_in_ms(position)
         if wait_ms is None:
             return False
-        if wait_ms > 0:  # the audio clock is behind the timer's
-            self._timers.set(Timer.BARGE_IN, wait_ms / 1000)
+        if wait_ms > 0:  # the audio clock is behind the timer's, or stands still
+            self._timers.set(Timer.BARGE_IN, max(wait_ms, FRAME_MS) / 1000)
             return False
         start = self._early.speaking_since
         if start is None:  # enough was said and is over; its check, if one began, decides
@@ -196,7 +196,11 @@ class GreetingPhase:
     def echo_grace_over(self, now: float) -> tuple[LineEvent, ...]:
         """On `Timer.ECHO_GRACE`: what was taken for echo and goes on is the caller."""
         told = self._early.confirm(self._ear.position, now)
-        return () if told is None else (told,)
+        if told is not None:
+            return (told,)
+        if self._early.is_suspect:  # the audio clock is behind the timer's
+            self._timers.set(Timer.ECHO_GRACE, FRAME_MS / 1000)
+        return ()
 
     def read(self, start: int, stop: int) -> bytes:
         """Return audio the agent may hear; raises `AudioGone`."""

@@ -12,6 +12,7 @@ from gateway.model.speech import Speech
 from gateway.rooms.timeline import Kind
 from gateway.sessions.chronicle import Chronicle
 from gateway.sessions.greeting import GreetingPhase
+from gateway.sessions.messages import AgentCloses, AgentDone, HangUpAsked, Message
 from gateway.sessions.speaker import Speaker
 
 EVENTS_LIMIT = 512
@@ -34,8 +35,7 @@ class SessionLine:
         speaker: Speaker,
         chronicle: Chronicle,
         clock: Callable[[], float],
-        hang_up: Callable[[HangupCause, bool], None],
-        on_overflow: Callable[[], None],
+        post: Callable[[Message], None],
     ) -> None:
         self._facts = facts
         self._leg = leg
@@ -44,8 +44,7 @@ class SessionLine:
         self._speaker = speaker
         self._chronicle = chronicle
         self._clock = clock
-        self._hang_up = hang_up
-        self._on_overflow = on_overflow
+        self._post = post
         self._events: deque[LineEvent] = deque()
         self._frames: deque[bytes] = deque(maxlen=FRAMES_LIMIT)
         self._wake = asyncio.Event()
@@ -63,7 +62,7 @@ class SessionLine:
         if self._is_over:
             return
         if len(self._events) >= EVENTS_LIMIT:
-            self._on_overflow()
+            self._post(AgentDone("it does not take its events"))
             return
         self._events.append(event)
         self._wake.set()
@@ -176,7 +175,7 @@ class SessionLine:
     def hang_up(self, cause: HangupCause, *, after_playout: bool = True) -> None:
         if not self._is_over:
             self._is_closing = True
-            self._hang_up(cause, after_playout)
+            self._post(AgentCloses(cause) if after_playout else HangUpAsked(cause))
 
     def _on_frame(self, pcm: bytes, _position: int) -> None:
         if self._is_over:

@@ -9,6 +9,7 @@ import logging
 from typing import assert_never
 
 from gateway.config import AgentBase
+from gateway.log import CALL_ID, ROOM_ID
 from gateway.media.hearing import Ear, SpeechStarted, SpeechStopped
 from gateway.model import events
 from gateway.model.endpoint import Leg
@@ -29,7 +30,7 @@ from gateway.sessions.preparation import Preparation, call_facts, fresh_room
 from gateway.sessions.seat import AgentSeat
 from gateway.sessions.state import SessionState, Trigger
 from gateway.sessions.surroundings import ANSWER_BOUND_S, Surroundings
-from gateway.sessions.tasks import CallTasks
+from gateway.sessions.tasks import CallTasks, run_each
 from gateway.sessions.timers import Timer, Timers
 
 logger = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ class Session:
         self._post(messages.CloseAsked(cause))
 
     def hang_up(self, cause: HangupCause) -> None:
-        """End the call now."""
+        """End the call at once."""
         self._post(messages.HangUpAsked(cause))
 
     def _post(self, message: messages.Message) -> None:
@@ -139,13 +140,17 @@ class Session:
     # The one task -----------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        CALL_ID.set(self.offered.call_id)
         reason = OpenReason.HUNG_UP
         try:
-            self._begin()
+            self._ear.listen(self._post)
+            self._leg.bind_ear(self._ear.number)
+            self._life.apply(Trigger.ROUTED)
+            self._preparation.start(self._tasks)
             while self.state is not SessionState.ENDED:
                 message = await self._inbox.get()
                 if self._inbox.overflowed and not self._life.is_over:
-                    logger.error("inbox overflowed", extra={"call_id": self.offered.call_id})
+                    logger.error("inbox overflowed")
                     self._ending.hang_up(HangupCause.OVERLOADED)
                 self._handle(message)
         except asyncio.CancelledError:
@@ -153,17 +158,11 @@ class Session:
             reason = OpenReason.CANCELLED
             self._ending.abandon(HangupCause.DRAINING)
         except Exception:
-            logger.exception("session failed", extra={"call_id": self.offered.call_id})
+            logger.exception("session failed")
             self._ending.abandon(HangupCause.INTERNAL_ERROR)
         if self._ended is not None and self._ended.cause is HangupCause.WORKER_LOST:
             reason = OpenReason.ENDPOINT_LOST
         await self._finish(reason)
-
-    def _begin(self) -> None:
-        self._ear.listen(self._post)
-        self._leg.bind_ear(self._ear.number)
-        self._life.apply(Trigger.ROUTED)
-        self._preparation.start(self._tasks)
 
     def _handle(self, message: messages.Message) -> None:
         match message:
@@ -226,7 +225,7 @@ class Session:
             case Timer.CLOSING:
                 self._ending.hang_up(HangupCause.AGENT_HUNG_UP)
             case Timer.HANGING_UP:
-                logger.error("end not reported", extra={"call_id": self.offered.call_id})
+                logger.error("end not reported")
                 self._ending.abandon(HangupCause.INTERNAL_ERROR)
             case _:
                 assert_never(timer)
@@ -236,6 +235,7 @@ class Session:
     def _enter_room(self, room: RoomView) -> None:
         if self._room is None:
             self._room = room
+            ROOM_ID.set(room.room_id)
             self._chronicle.enter_room(room.room_id, self.agent.name)
 
     def _on_greeting_ready(self, message: messages.GreetingReady) -> None:
@@ -289,8 +289,7 @@ class Session:
             speaker=self._words.speaker,
             chronicle=self._chronicle,
             clock=self._now,
-            hang_up=self._agent_hangs_up,
-            on_overflow=lambda: self._post(messages.AgentDone("it does not take its events")),
+            post=self._post,
         )
         self._seat.take(line, opened.first)
 
@@ -302,8 +301,6 @@ class Session:
         if isinstance(event, SpeechStopped):
             silence_s = max(0, self._ear.position - event.stop) / RATE_HZ
             self._chronicle.caller_stopped(event.at_s - silence_s)
-        else:
-            self._chronicle.caller_started()
         self._seat.deliver(*self._phase.hear(event))
 
     def _on_dtmf(self, event: events.Dtmf) -> None:
@@ -320,9 +317,6 @@ class Session:
 
         self._tasks.start("echo", judge())
 
-    def _agent_hangs_up(self, cause: HangupCause, after_playout: bool) -> None:
-        self._post(messages.AgentCloses(cause) if after_playout else messages.HangUpAsked(cause))
-
     def _on_agent_done(self, failure: str | None) -> None:
         """A failure while the call is being closed anyway needs no apology (we cancel it then)."""
         if failure is not None and self.state is SessionState.CONVERSING:
@@ -332,20 +326,25 @@ class Session:
     # The end ----------------------------------------------------------------------------------------
 
     async def _finish(self, reason: OpenReason) -> None:
-        """Release everything and write the end down; every step is bounded."""
-        ended = self._ended
+        """Release everything, then write the end down; bounded, and no fault skips a step."""
+        call_id, ended = self.offered.call_id, self._ended
         at_s = ended.at_s if ended else self._now()
-        self._timers.cancel_all()
-        self._words.speaker.finish(at_s)
-        self._gate_opened(self._phase.open(at_s, reason))
-        self._timers.cancel_all()
-        self._seat.close()
-        self._ear.listen(None)
-        self._leg.bind_ear(None)
-        self._ear.close()
-        if self._room is None:  # written down all the same, in its room if that can be
-            self._enter_room(await self._preparation.room_in_the_end())
+        run_each(
+            call_id,
+            lambda: self._words.speaker.finish(at_s),
+            lambda: self._gate_opened(self._phase.open(at_s, reason)),
+            self._timers.cancel_all,
+            self._seat.close,
+            lambda: self._ear.listen(None),
+            lambda: self._leg.bind_ear(None),
+            self._ear.close,
+        )
+        # Also a call that was over before its room was found is written into it, if that can be.
+        room = self._room or await self._preparation.room_in_the_end()
         cause = self._ending.cause or (ended.cause if ended else HangupCause.INTERNAL_ERROR)
-        self._chronicle.ended(at_s, cause, ended.detail if ended else "")
+        run_each(
+            call_id,
+            lambda: self._enter_room(room),
+            lambda: self._chronicle.ended(at_s, cause, ended.detail if ended else ""),
+        )
         await self._tasks.cancel_all()
-        logger.info("call ended", extra={"call_id": self.offered.call_id, "cause": cause.value})

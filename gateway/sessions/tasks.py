@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -47,3 +47,12 @@ class CallTasks:
                 extra={"call_id": self._call_id, "task": task.get_name()},
                 exc_info=error,
             )
+
+
+def run_each(call_id: str, *steps: Callable[[], None]) -> None:
+    """Run every step; a fault in one is logged and does not skip the others. For cleaning up."""
+    for step in steps:
+        try:
+            step()
+        except Exception:
+            logger.exception("clean-up step failed", extra={"call_id": call_id})

@@ -1,7 +1,6 @@
-"""Inbox, timers, tasks, echo check and progress bar: small, bounded, and silent when they should be."""
+"""Inbox, timers, tasks and echo check: small, bounded, and silent when they should be."""
 
 import asyncio
-import io
 import logging
 import threading
 
@@ -9,7 +8,6 @@ import pytest
 
 from gateway.sessions.echo_check import CHECKS_LIMIT, EchoCheck
 from gateway.sessions.inbox import Inbox
-from gateway.sessions.progress import ProgressBar
 from gateway.sessions.tasks import CallTasks
 from gateway.sessions.timers import Timer, Timers
 from tests.support.virtual_clock import run_virtual
@@ -130,34 +128,3 @@ def test_echo_check_is_bounded_in_time_and_number() -> None:
         assert await asyncio.gather(*asking) == [True] * CHECKS_LIMIT
 
     asyncio.run(work())
-
-
-def test_progress_is_a_few_lines_where_there_is_no_terminal() -> None:
-    out = io.StringIO()
-    bar = ProgressBar("voices", out)
-    bar(0, 0)
-    for done in range(9):
-        bar(done, 8)
-
-    assert out.getvalue().splitlines() == [
-        "voices: 0 of 8",
-        "voices: 2 of 8",
-        "voices: 4 of 8",
-        "voices: 6 of 8",
-        "voices: 8 of 8",
-    ]
-
-
-def test_progress_is_one_moving_line_on_a_terminal() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    out = Terminal()
-    bar = ProgressBar("voices", out)
-    for done in range(3):
-        bar(done, 2, "x")
-
-    assert out.getvalue().count("\r") == 3
-    assert out.getvalue().endswith("2/2\n")
-    assert "#" * 30 in out.getvalue()
