@@ -4,7 +4,7 @@ import io
 import wave
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.media.speech_file import SpeechFileError, decode, encode
@@ -32,6 +32,7 @@ def test_any_player_can_play_it() -> None:
         assert reader.readframes(10_000) == SPEECH.pcm
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_flipped_bit_or_a_cut_is_noticed(data: st.DataObject) -> None:
     whole = encode(SPEECH)

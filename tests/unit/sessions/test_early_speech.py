@@ -1,7 +1,7 @@
 """The early-speech policies by tables; positions in milliseconds here, samples inside."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config import EarlySpeech
@@ -254,6 +254,7 @@ def test_held_audio_is_let_go_in_the_end() -> None:
     assert early.kept_bytes == 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 4000), st.integers(1, 4000)), max_size=12),
     st.integers(200, 5000),

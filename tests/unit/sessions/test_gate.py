@@ -1,7 +1,7 @@
 """The gate opens exactly once, with a reason, whatever its holders do."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -176,6 +176,7 @@ class GateMachine(RuleBasedStateMachine):
 TestGate = GateMachine.TestCase
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(OpenReason), min_size=1, max_size=5))
 def test_the_last_release_gives_the_reason(reasons: list[OpenReason]) -> None:
     gate, holds = gate_with(len(reasons))

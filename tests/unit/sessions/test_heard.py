@@ -1,7 +1,7 @@
 """Which words count as heard at a position."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.model.frame import BYTES_PER_MS
@@ -48,6 +48,7 @@ def test_words_that_the_voice_counted_differently_are_taken_from_the_voice() -> 
     assert heard_text(speech, 600) == "at ten"
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1200), st.floats(0, 1200), st.sampled_from([TIMED, EVEN]))
 def test_more_time_never_means_fewer_words(one: float, other: float, speech: Speech) -> None:
     less, more = sorted((one, other))
