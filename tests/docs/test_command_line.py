@@ -1,5 +1,6 @@
 """The command line as an operator meets it: installed, quick, with help for everything."""
 
+import json
 import subprocess
 import sys
 import time
@@ -81,3 +82,42 @@ def test_output_may_be_cut_off_by_its_reader():
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+BAD = """
+[sip]
+port = "5060"
+allow = ["10.0.0.1/8"]
+codec = ["PCMU"]
+
+[http]
+api_token_file = "nowhere/token"
+"""
+
+
+def test_check_refuses_a_bad_file_with_file_key_and_remedy(tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_text(BAD)
+
+    done = offhook("check", "--json", "--config", str(file))
+
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert report["level"] == "fail"
+    mistakes = [row for row in report["findings"] if row["subject"] == "configuration"]
+    lines = [row["message"].removeprefix(f"{file}:").partition(":")[0] for row in mistakes]
+    assert sorted(lines) == ["3", "4", "5", "8"]
+    assert all(row["remedy"] for row in mistakes)
+    for key in ("sip.port", "sip.allow", "sip.codec", "http.api_token_file"):
+        assert key in done.stdout
+
+
+def test_serve_refuses_a_bad_file_before_it_starts_anything(tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_text(BAD)
+
+    done = offhook("serve", "--config", str(file))
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 4
+    assert all(line.startswith(f"offhook: {file}:") for line in done.stderr.splitlines())

@@ -28,7 +28,7 @@ def write(path: Path, text: str) -> Path:
 # Where the file is found -------------------------------------------------------------------------------
 
 
-def test_without_any_file_the_defaults_run(place):  # noqa: ARG001
+def test_without_any_file_the_defaults_run(place):
     assert config_file.load() == (Config(), None)
 
 
@@ -274,7 +274,7 @@ def test_a_file_without_end_is_refused(place):
         config_file.load(place / "my.toml")
 
 
-def test_the_configuration_as_data_loads_again(place):  # noqa: ARG001
+def test_the_configuration_as_data_loads_again(place):
     config, _ = config_file.load()
 
     assert Config.model_validate(config_file.plain(config)) == config

@@ -311,6 +311,20 @@ async def test_requests_are_logged_by_route_without_what_they_carry(client, capl
     assert "4930123456" not in str(vars(record))
 
 
+async def test_stopping_twice_and_beside_an_open_connection_is_harmless(fake, metrics):
+    app = build_app(token=TOKEN, live=fake, readiness=fake, archive=fake, registry=metrics.registry)
+    server = HttpServer(HttpSection(port=0), app)
+    port = await server.start()
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /healthz HTTP/1.1\r\n")
+
+    async with asyncio.timeout(10):
+        await server.stop()
+        await server.stop()
+
+    writer.close()
+
+
 async def test_an_address_in_use_is_told_with_the_remedy(port, fake, metrics):
     app = build_app(token=TOKEN, live=fake, readiness=fake, archive=fake, registry=metrics.registry)
 
