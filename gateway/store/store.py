@@ -6,6 +6,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -116,7 +117,8 @@ class Store:
                 done.set_result(None)
 
         def on_writer_thread() -> None:
-            if not loop.is_closed():
+            # A loop that has closed meanwhile has nobody waiting, and the writer must live on.
+            with suppress(RuntimeError):
                 loop.call_soon_threadsafe(finish)
 
         self._backlog.when_done(on_writer_thread)
