@@ -1,40 +1,50 @@
 # Each target does all of its set-up: on a bare Debian 12 with Python 3.11 and gcc, `make run` ends with a
 # gateway that answers calls. What takes long is cached in OFFHOOK_CACHE (default ~/.cache/offhook).
+#
+#   make run ARGS="--config FILE"   make test ARGS="-k greeting"   make bench
+#   TARBALL=FILE      build the SIP engine from this source of PJSIP
+#   PUBLISHED=1       do not build the SIP engine: 4 calls at most, good for trying out
+#   PYTHON=python3.12 the interpreter of the virtual environment
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
+BUILD_OPTIONS := $(if $(TARBALL),--tarball $(TARBALL)) $(if $(PUBLISHED),--published)
 TEST_PACKAGES := sip-tester baresip-core espeak-ng sox
+APT := DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --option DPkg::Lock::Timeout=300
 
-.PHONY: run setup test unit interop lint types format bench clean test-packages
+.PHONY: run setup test unit interop lint types format bench clean pjsua2 models test-packages
 
 run: setup
 	$(BIN)/offhook serve $(ARGS)
 
-setup: $(STAMPS)/python $(STAMPS)/pjsua2 $(STAMPS)/models
+setup: $(STAMPS)/python pjsua2 models
 
+# A folder that python could not finish would be taken for an environment by the next run.
 $(BIN)/python:
-	@$(PYTHON) -m venv $(VENV) || { \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  if [ "$$(id -u)" = 0 ]; then \
-	    apt-get update --quiet && apt-get install --yes --quiet python3-venv python3-dev \
-	      && $(PYTHON) -m venv $(VENV); \
-	  else echo "python3-venv is missing; as root: apt-get install python3-venv python3-dev" >&2; exit 1; fi; }
+	    echo "python3-venv"; \
+	    $(APT) update && $(APT) install --yes --no-install-recommends python3-venv >/dev/null; \
+	  else echo "python3-venv is missing; as root: apt-get install python3-venv" >&2; exit 1; fi; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(STAMPS)/python: pyproject.toml | $(BIN)/python
 	@mkdir -p $(STAMPS)
-	@echo "python packages"
+	@echo "python packages (about 350 MB to download, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,plot,dev]'
 	@touch $@
 
-$(STAMPS)/pjsua2: telephony/build/__main__.py telephony/build/source.py telephony/build/config_site.h | $(STAMPS)/python
-	@$(BIN)/python -m telephony.build $(if $(TARBALL),--tarball $(TARBALL))
-	@touch $@
+# Both look for themselves whether there is anything to do, in a fraction of a second.
+# Status 3: the published wheel had to do; the next run tries to build again.
+pjsua2: | $(STAMPS)/python
+	@$(BIN)/python -m telephony.build $(BUILD_OPTIONS) || [ $$? = 3 ]
 
-$(STAMPS)/models: agents/local/assets.py | $(STAMPS)/python
-	@echo "models"
-	@$(BIN)/python -m agents.local.assets --fetch
-	@touch $@
+models: | $(STAMPS)/python
+	@$(BIN)/python -m agents.local.assets --fetch --quiet
 
 test-packages:
 	@missing=""; for name in $(TEST_PACKAGES); do \
@@ -42,13 +52,17 @@ test-packages:
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ]; then \
 	    echo "test packages:$$missing"; \
-	    DEBIAN_FRONTEND=noninteractive apt-get update --quiet=2 \
-	      && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends $$missing >/dev/null; \
-	  else echo "for all tests, as root: apt-get install$$missing" >&2; fi; \
+	    $(APT) update && $(APT) install --yes --no-install-recommends $$missing >/dev/null; \
+	  else echo "some tests will be skipped; as root: apt-get install$$missing" >&2; fi; \
 	fi
 
-test: setup test-packages lint types
-	$(BIN)/python -m pytest -m "not load" $(ARGS)
+# All three are run, whichever fails: one run tells all that is wrong.
+test: setup test-packages
+	@failed=""; \
+	$(MAKE) --no-print-directory lint || failed="$$failed lint"; \
+	$(MAKE) --no-print-directory types || failed="$$failed types"; \
+	$(BIN)/python -m pytest -m "not load" $(ARGS) || failed="$$failed pytest"; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 unit: setup
 	$(BIN)/python -m pytest tests/unit $(ARGS)
@@ -71,4 +85,4 @@ bench: setup test-packages
 	$(BIN)/python -m tests.load.bench $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

