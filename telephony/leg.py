@@ -86,6 +86,9 @@ SWEEP_S = 1.0
 STATISTICS_S = 5.0
 DIAL_BOUND_S = 60.0
 """A call of ours that nobody answers is given up after so long."""
+ACK_BOUND_S = 32.5
+"""64 T1 and a little: by then PJSIP itself has given up on the ACK and sent BYE (RFC 3261 section
+13.3.1.4), whose answer may never come either; the gateway need not wait for that."""
 ENDING_BOUND_S = 5.0
 """A call we ended is over for the gateway so long after, whether the far end answered the BYE or not."""
 
@@ -304,6 +307,8 @@ class Leg:
         elif state is LegState.DIALLING:
             if now_s - self._since_s >= DIAL_BOUND_S:
                 self.hang_up(HangupCause.NO_ANSWER, now_s)
+        elif state is LegState.ANSWERED and now_s - self._since_s >= ACK_BOUND_S:
+            self._finish(HangupCause.NO_ACK, "the answer was never acknowledged", now_s)
         elif state is LegState.ENDING and now_s - self._since_s >= ENDING_BOUND_S:
             assert self._wanted is not None
             self._finish(self._wanted, "the far end did not confirm the end", now_s)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any, Self, TypeVar
 from gateway.config import Config
 from gateway.link import messages, protocol
 from gateway.model import commands, events
+from gateway.model.frame import FRAME_BYTES
 from gateway.model.hangup import HangupCause
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +55,7 @@ class GatewayPeer:
         config_fd = os.memfd_create("config")
         os.write(config_fd, self._config.model_dump_json().encode())
         os.lseek(config_fd, 0, os.SEEK_SET)
-        self._stderr = open(self._stderr_path, "wb") if self._stderr_path else None  # noqa: SIM115
+        self._stderr = open(self._stderr_path, "wb") if self._stderr_path else None
         command = [sys.executable, "-m", "telephony"]
         command += ["--link-fd", str(theirs.fileno()), "--config-fd", str(config_fd)]
         self.process = subprocess.Popen(
@@ -146,9 +148,9 @@ class GatewayPeer:
         """Return all audio that came from a caller."""
         parts = []
         for tick, _ in list(self.ticks):
-            for row, number in enumerate(tick.legs):
+            for row, number in enumerate(leg_numbers(tick)):
                 if number == leg:
-                    parts.append(tick.pcm[row].tobytes())
+                    parts.append(bytes(tick.pcm[row * FRAME_BYTES : (row + 1) * FRAME_BYTES]))
         return b"".join(parts)
 
     def story(self) -> str:
@@ -195,6 +197,11 @@ class GatewayPeer:
                     self.counters = message.counters
         with self._changed:
             self._changed.notify_all()
+
+
+def leg_numbers(tick: protocol.Tick) -> tuple[int, ...]:
+    """Return the legs whose frames the tick carries, in order."""
+    return struct.unpack(f"<{len(tick.legs) // 4}I", tick.legs)
 
 
 def sip_config(**sip: Any) -> Config:
