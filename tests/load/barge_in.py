@@ -15,7 +15,7 @@ from tests.load.gateway_process import DESK, GatewayProcess
 from tests.load.printing import Report, ms
 from tests.load.sounds import clip, silence, speak, to_line
 from tests.load.timelines import Call, Line, calls_since
-from tests.load.wire import Packet, Wire
+from tests.load.wire import GATEWAY_PORTS, Packet, Wire
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -27,7 +27,7 @@ REPLY_P50_MS = 600.0
 """What counts as `about half a second`."""
 
 _QUESTION = "When are you open?"
-_INTERRUPTION = "Excuse me, where are you? What is your address?"
+_INTERRUPTION = "Excuse me, but what is your address?"
 _BEFORE_S = 2.0
 """From the greeting's end to the question."""
 _INTO_ANSWER_S = 3.0
@@ -79,7 +79,7 @@ def run(
         sound=script.sound,
     )
     try:
-        with Wire.capture(streams=2 * calls, keep_payload=True, both_ways=True) as wire:
+        with Wire.capture(streams=4 * calls, keep_payload=True, both_ways=True) as wire:
             outcome = callers.wait(calls * _EVERY_S + script.seconds + 30)
     finally:
         callers.stop()
@@ -142,9 +142,10 @@ def _tell_barge_ins(report: Report, calls: list[Call], wire: Wire, script: Scrip
             for name, values in columns.items()
         ],
     )
-    told, _, silent = columns.values()
+    told, on_wire, silent = columns.values()
     complete = len(seen) == len(calls)
-    p95_ms, silent_p95_ms = percentile(told, 0.95), percentile(silent, 0.95)
+    # The wire judges, if it could be watched: the timeline does not know how late it heard.
+    p95_ms, silent_p95_ms = percentile(on_wire or told, 0.95), percentile(silent, 0.95)
     report.promise(
         "barge-in: onset to decision, p95",
         f"<= {DECISION_MOST_MS:.0f} ms",
@@ -200,16 +201,29 @@ def _barge_in(call: Call, wire: Wire, script: Script) -> _BargeIn | None:
 
 def _streams(wire: Wire, up_at: float) -> tuple[list[Packet], list[Packet]] | None:
     """Return what a caller sent and got: the pair of streams that began when its media came up."""
-    best: tuple[list[Packet], list[Packet]] | None = None
-    for (source, destination), packets in wire.streams.items():
-        back = wire.streams.get((destination, source))
-        if back is None or not 10_000 <= destination <= 20_000 or len(packets) < 10:
-            continue
-        if best is None or abs(packets[0].at - up_at) < abs(best[0][0].at - up_at):
-            best = packets, back
-    if best is None or abs(best[0][0].at - up_at) > _EVERY_S / 2:
+    heard = _nearest(
+        [
+            (key, packets)
+            for key, packets in wire.streams.items()
+            if not GATEWAY_PORTS[0] <= key[0] <= GATEWAY_PORTS[1]
+        ],
+        up_at,
+    )
+    if heard is None:
         return None
-    return best
+    source, destination, _ = heard[0]
+    sent = _nearest(
+        [item for item in wire.streams.items() if item[0][:2] == (destination, source)], up_at
+    )
+    return None if sent is None else (heard[1], sent[1])
+
+
+def _nearest(
+    streams: list[tuple[tuple[int, int, int], list[Packet]]], at: float
+) -> tuple[tuple[int, int, int], list[Packet]] | None:
+    """Return the stream that began nearest to a moment, if any did; callers are further apart."""
+    best = min(streams, key=lambda item: abs(item[1][0].at - at), default=None)
+    return None if best is None or abs(best[1][0].at - at) > _EVERY_S / 2 else best
 
 
 def _at(call: Call, line: Line) -> float:

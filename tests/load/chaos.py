@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tests.load.far_end import Callers, Outcome, wait_all
 from tests.load.gateway_process import DESK, MEDIA_TIMEOUT_S, GatewayProcess
+from tests.load.hasty import HastyCallers
 from tests.load.printing import Report
 from tests.load.processes import Usage
 from tests.load.timelines import calls_since
 
 _MIX = {
     "hold": 0.20,
-    "cancel_at_once": 0.125,
     "cancel_ringing": 0.125,
     "bye_at_once": 0.20,
     "reinvite": 0.125,
@@ -20,12 +20,16 @@ _MIX = {
     "abandoned": 0.10,
 }
 """Scenario → share of the calls. All run side by side, so that every ending meets every other."""
+_HASTY = 0.125
+"""Share of those who cancel before it rings."""
 _RATE_PER_S = 20.0
 _HOLD_S = 2.0
 _LOST_ACK_S = 35.0
 """RFC 3261 13.3.1.4: a 200 is repeated for 64·T1 = 32 s; then the callee gives up."""
-_WARM_UP = 160
-_SETTLE_S = 5.0
+_WARM_UP_S = 40.0
+"""So long as the slowest ending lasts: the storm must find as many calls as it will have itself."""
+_SETTLE_S = 40.0
+"""Transactions are kept for 32 s after their end."""
 
 _GROWTH_MOST = 0.05
 _GROWTH_FLOOR_MB = 8.0
@@ -37,8 +41,9 @@ def run(
 ) -> None:
     """Make `calls` chaotic calls and print what the processes hold before and after."""
     report.title(f"{calls} chaotic calls, some {_RATE_PER_S:.0f} a second")
-    report.say(f"warming up with {_WARM_UP} calls of the same kinds …")
-    _storm(gateway, directory / "warm-up", sound, _WARM_UP)
+    warm_up = round(min(calls, _RATE_PER_S * _WARM_UP_S))
+    report.say(f"warming up with {warm_up} calls of the same kinds …")
+    _storm(gateway, directory / "warm-up", sound, warm_up)
     before, restarts = gateway.usage(), _restarts(gateway)
     pids = gateway.processes()
     began_at = time.time()
@@ -104,8 +109,12 @@ def run(
 
 def _storm(gateway: GatewayProcess, directory: Path, sound: bytes, calls: int) -> Outcome:
     counts = {name: round(calls * share) for name, share in _MIX.items()}
-    counts["hold"] += calls - sum(counts.values())
+    hasty_calls = round(calls * _HASTY)
+    counts["hold"] += calls - sum(counts.values()) - hasty_calls
     runs: list[Callers] = []
+    hasty = HastyCallers(
+        gateway.sip_port, DESK, calls=hasty_calls, rate=_RATE_PER_S * hasty_calls / calls
+    )
     try:
         for name, count in counts.items():
             runs.append(
@@ -121,12 +130,19 @@ def _storm(gateway: GatewayProcess, directory: Path, sound: bytes, calls: int) -
                 )
             )
         outcome = wait_all(runs, calls / _RATE_PER_S + _LOST_ACK_S + 30)
+        hasty.wait(5)
     finally:
+        hasty.stop()
         for callers in runs:
             callers.stop()
     gateway.wait_for_calls(0, bound_s=_LOST_ACK_S + MEDIA_TIMEOUT_S)
     time.sleep(_SETTLE_S)
-    return outcome
+    return Outcome(
+        outcome.succeeded + hasty.finished,
+        outcome.failed + hasty_calls - hasty.finished,
+        outcome.ended,
+        outcome.trouble,
+    )
 
 
 def _restarts(gateway: GatewayProcess) -> float:

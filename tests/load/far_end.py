@@ -2,6 +2,7 @@
 
 import csv
 import os
+import random
 import socket
 import subprocess
 import time
@@ -22,15 +23,16 @@ class Ports:
     FIRST, LAST = 21_000, 32_000
 
     def __init__(self) -> None:
-        self._next = self.FIRST
+        # Not always the same, for the sake of a second run beside this one.
+        self._next = random.randrange(self.FIRST, self.LAST, 1_000)
 
-    def take(self, count: int) -> tuple[int, int]:
-        """Return the first and the last port of a range."""
+    def take(self, count: int) -> int:
+        """Return the first port of a range of so many."""
         if self._next + count > self.LAST:
             self._next = self.FIRST
         first = self._next
         self._next += count
-        return first, first + count - 1
+        return first
 
 
 _ports = Ports()
@@ -68,7 +70,7 @@ class Callers:
         self._statistics = directory / "statistics.csv"
         self._errors = directory / "errors.log"
         self._output = directory / "sipp.out"
-        first, _ = _ports.take(_PORTS_PER_CALL * calls)
+        first = _ports.take(_PORTS_PER_CALL * calls)
         command = ["sipp", f"127.0.0.1:{sip_port}", "-sf", str(SCENARIOS / f"{scenario}.xml")]
         # Rates below one a second are written as calls per longer period.
         command += ["-s", number, "-m", str(calls), "-l", str(calls)]

@@ -1,6 +1,7 @@
 """Prints figures as they come, and at the end what was promised and what was reached."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -27,7 +28,7 @@ class Report:
     def say(self, text: str) -> None:
         print(f"   {text}", flush=True)
 
-    def table(self, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def table(self, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Print columns, the first to the left, the others to the right."""
         widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
         for row in [head, *rows]:

@@ -18,7 +18,7 @@ _ETH_P_IP = 0x0800
 _SO_ATTACH_FILTER = 26
 _SO_TIMESTAMPNS = 35
 _PACKET_OUTGOING = 4
-_PORT_FIRST, _PORT_LAST = 10_000, 20_000
+GATEWAY_PORTS = (10_000, 20_000)
 """Where the gateway's RTP ports are (its default)."""
 _STREAMS = 8
 """So many of them are watched: Python must not become the load that it measures."""
@@ -36,9 +36,9 @@ class Packet:
 
 @dataclass(slots=True)
 class Wire:
-    """What was seen; (source port, destination port) → packets in order of arrival."""
+    """What was seen; (source port, destination port, SSRC) → packets in order of arrival."""
 
-    streams: dict[tuple[int, int], list[Packet]] = field(default_factory=dict)
+    streams: dict[tuple[int, int, int], list[Packet]] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -102,7 +102,8 @@ class Wire:
         if len(udp) < 20 or udp[8] >> 6 != 2 or udp[9] & 0x7F not in (0, 8, 101):
             return
         source, destination, length = struct.unpack_from("!HHH", udp)
-        key = (source, destination)
+        (ssrc,) = struct.unpack_from("!I", udp, 16)
+        key = (source, destination, ssrc)
         if key not in self.streams and len(self.streams) >= streams:
             return
         seconds, nanoseconds = struct.unpack("qq", ancillary[0][2])
@@ -129,8 +130,8 @@ def _filter(both_ways: bool) -> list[tuple[int, int, int, int]]:
     def in_range(offset: int, then: int, otherwise: int) -> list[tuple[int, int, int, int]]:
         return [
             (0x48, 0, 0, offset),
-            (0x35, 0, otherwise + 1, _PORT_FIRST),
-            (0x25, otherwise, then, _PORT_LAST),
+            (0x35, 0, otherwise + 1, GATEWAY_PORTS[0]),
+            (0x25, otherwise, then, GATEWAY_PORTS[1]),
         ]
 
     if both_ways:
