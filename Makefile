@@ -11,15 +11,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 BUILD_OPTIONS := $(if $(TARBALL),--tarball $(TARBALL)) $(if $(PUBLISHED),--published)
+RUN_PACKAGES := espeak-ng
 TEST_PACKAGES := sip-tester baresip-core espeak-ng sox
 APT := DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --option DPkg::Lock::Timeout=300
 
-.PHONY: run setup test unit interop lint types format bench clean pjsua2 models test-packages
+.PHONY: run setup test unit interop lint types format bench clean pjsua2 models system-packages test-packages
 
 run: setup
 	$(BIN)/offhook serve $(ARGS)
 
-setup: $(STAMPS)/python pjsua2 models
+setup: system-packages $(STAMPS)/python pjsua2 models
 
 # A folder that python could not finish would be taken for an environment by the next run.
 $(BIN)/python:
@@ -46,15 +47,19 @@ pjsua2: | $(STAMPS)/python
 models: | $(STAMPS)/python
 	@$(BIN)/python -m agents.local.assets --fetch --quiet
 
-test-packages:
-	@missing=""; for name in $(TEST_PACKAGES); do \
-	  dpkg-query --show --showformat='$${db:Status-Abbrev}' $$name 2>/dev/null | grep -q '^ii' || missing="$$missing $$name"; done; \
-	if [ -n "$$missing" ]; then \
-	  if [ "$$(id -u)" = 0 ]; then \
-	    echo "test packages:$$missing"; \
-	    $(APT) update && $(APT) install --yes --no-install-recommends $$missing >/dev/null; \
-	  else echo "some tests will be skipped; as root: apt-get install$$missing" >&2; fi; \
-	fi
+# Optional: without them a second voice, or some tests, are missing.
+system-packages: ; @$(call provide,$(RUN_PACKAGES),there will be no second voice)
+test-packages: ; @$(call provide,$(TEST_PACKAGES),some tests will be skipped)
+
+define provide
+missing=""; for name in $(1); do \
+  dpkg-query --show --showformat='$${db:Status-Abbrev}' $$name 2>/dev/null | grep -q '^ii' || missing="$$missing $$name"; done; \
+if [ -z "$$missing" ]; then exit 0; fi; \
+if [ "$$(id -u)" = 0 ]; then \
+  echo "Debian packages:$$missing"; \
+  $(APT) update && $(APT) install --yes --no-install-recommends $$missing >/dev/null && exit 0; fi; \
+echo "$(2); as root: apt-get install$$missing" >&2
+endef
 
 # All three are run, whichever fails: one run tells all that is wrong.
 test: setup test-packages

@@ -6,7 +6,6 @@ its process with it. Facts that pjsua2 does not tell are read from the library's
 
 import argparse
 import ctypes
-import importlib
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -95,7 +94,9 @@ def probe() -> tuple[EngineFacts, list[str]]:
 
 @cache
 def _library() -> ctypes.CDLL:
-    return ctypes.CDLL(importlib.import_module("_pjsua2").__file__ or "")
+    # Our build puts the native module beside pjsua2.py, the published wheel inside a package.
+    names = [name for name in sys.modules if name.rpartition(".")[2] == "_pjsua2"]
+    return ctypes.CDLL(sys.modules[names[0]].__file__ or "")
 
 
 def _text(library: ctypes.CDLL, symbol: str, *arguments: int) -> str:
