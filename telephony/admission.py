@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from gateway.model.hangup import HangupCause
 
-NATIVE_HEADROOM = 16
-"""Native call slots above the admission limit, so that we can always answer the refusal ourselves."""
+REFUSAL_SLOTS = 16
+"""Native call slots for offers that are being refused."""
 
 
 @dataclass(slots=True)
@@ -33,5 +33,9 @@ class Admission:
 
     @property
     def native_calls(self) -> int:
-        """Call slots to ask the SIP stack for."""
-        return self.max_calls + NATIVE_HEADROOM
+        """Call slots to ask the SIP stack for.
+
+        Twice as many as calls: a call that we ended keeps its slot until the far end has answered
+        the BYE, up to 32 s if it never does, and must not keep others out.
+        """
+        return 2 * self.max_calls + REFUSAL_SLOTS

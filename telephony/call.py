@@ -102,7 +102,10 @@ class SipCall(pj.Call):  # type: ignore[misc]
             header.hName = "Retry-After"
             header.hValue = str(retry_after_s)
             prm.txOption.headers.push_back(header)
-        self._hang_up(prm)
+        self._check()
+        with native(f"response {status}"):
+            # Not `hangup`: within onIncomingCall that puts the response off, and forgets the header.
+            pj.Call.answer(self, prm)
 
     def hang_up(self) -> None:
         """Send BYE; PJSIP keeps it back until an outstanding ACK has come. Raises `NativeError`."""

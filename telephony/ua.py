@@ -135,7 +135,8 @@ class UserAgent:
                 self._account.thisown = False
                 pj.Account.__swig_destroy__(self._account)
             gc.collect()
-            self._endpoint.libDestroy()
+            # The calls have ended by now: the second that PJSIP else waits for answers is not needed.
+            self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)
         except pj.Error as error:
             log.warning("sip stack did not end cleanly", extra={"reason": error.reason})
         watchdog.cancel()
@@ -225,7 +226,8 @@ class UserAgent:
         media.sndAutoCloseTime = -1  # closing the clock would stop the bridge's queued operations
         media.hasIoqueue = True
         media.threadCnt = 1
-        media.maxMediaPorts = 3 * self._switchboard.admission.native_calls + 16
+        # A stream and a port of ours for each call.
+        media.maxMediaPorts = 2 * self._switchboard.admission.native_calls + 16
         media.jbInit = sip.jitter_min_ms
         media.jbMinPre = sip.jitter_min_ms
         media.jbMaxPre = max(sip.jitter_min_ms, sip.jitter_max_ms // 2)
@@ -236,12 +238,10 @@ class UserAgent:
         """Lower the admission limit if this build has fewer call slots than we asked for."""
         admission = self._switchboard.admission
         slots = engine.call_slots()
-        if 0 < slots < admission.native_calls:
+        if 0 < slots <= admission.max_calls:
             admission.max_calls = max(1, slots - 1)
-            log.warning(
-                "this build of pjsip holds few calls",
-                extra={"slots": slots, "max_calls": slots - 1},
-            )
+            facts = {"slots": slots, "max_calls": admission.max_calls}
+            log.warning("this build of pjsip holds few calls", extra=facts)
 
     def _set_codecs(self) -> None:
         available = {info.codecId for info in self._endpoint.codecEnum2()}

@@ -58,7 +58,7 @@ class Worker:
             media_timeout_s=sip.media_timeout_s,
         )
         self._switchboard = Switchboard(self.link, self._admission, bounds, sip.retry_after_s)
-        self._batch = TickBatch(2 * self._admission.native_calls, self.link.send_tick)
+        self._batch = TickBatch(self._admission.native_calls, self.link.send_tick)
         self._agent = UserAgent(config, self._switchboard, self._batch, self._post_marks)
         self._dropped_packets = 0
 

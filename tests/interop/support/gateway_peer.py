@@ -66,7 +66,9 @@ class GatewayPeer:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.until(lambda: bool(self.facts) or self.is_closed, 20, "the worker's hello")
-        assert self.facts, "the worker did not start"
+        if not self.facts:
+            self.__exit__()
+            raise AssertionError("the worker did not start")
         return self
 
     def __exit__(self, *_: object) -> None:
