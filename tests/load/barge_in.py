@@ -27,7 +27,11 @@ REPLY_P50_MS = 600.0
 """What counts as `about half a second`."""
 
 _QUESTION = "When are you open?"
-_INTERRUPTION = "Excuse me, but what is your address?"
+_INTERRUPTIONS = (
+    "Excuse me, but what is your address?",
+    "Could you tell me where you are?",
+    "No, I would like to know your address.",
+)
 _BEFORE_S = 2.0
 """From the greeting's end to the question."""
 _INTO_ANSWER_S = 3.0
@@ -53,20 +57,37 @@ class Script:
     """Where in the stream the interruption begins."""
 
 
-def prepare() -> Script:
-    """Render the callers' words; raises `GatewayError`."""
-    question, interruption = speak(_QUESTION, _INTERRUPTION)
+def prepare() -> list[Script]:
+    """Render the callers' words, differently at each run; raises `GatewayError`."""
+    question, *interruptions = speak(_QUESTION, *_INTERRUPTIONS)
     greeting_s = len(clip()) / 32_000
     head = silence(greeting_s + _BEFORE_S) + question + silence(_INTO_ANSWER_S)
-    pcm = head + interruption + silence(_AFTER_S + 10)
-    return Script(to_line(pcm), len(pcm) / 32_000 - 10, len(head) / 32_000)
+    scripts = []
+    for interruption in interruptions:
+        pcm = head + interruption + silence(_AFTER_S + 10)
+        scripts.append(Script(to_line(pcm), len(pcm) / 32_000 - 10, len(head) / 32_000))
+    return scripts
 
 
 def run(
-    report: Report, gateway: GatewayProcess, directory: Path, script: Script, *, calls: int
+    report: Report, gateway: GatewayProcess, directory: Path, scripts: list[Script], *, calls: int
 ) -> None:
-    """Have `calls` callers speak, one each few seconds, and print what happened."""
-    report.title(f"turns and barge-ins, {calls} callers, one each {_EVERY_S} s")
+    """Have `calls` callers speak each script, one each few seconds, and print what happened."""
+    total = calls * len(scripts)
+    report.title(f"turns and barge-ins, {total} callers, one each {_EVERY_S} s")
+    found: list[Call] = []
+    seen: list[_BargeIn] = []
+    for number, script in enumerate(scripts):
+        spoken, wire = _phone(report, gateway, directory / str(number), script, calls)
+        found += spoken
+        seen += [item for call in spoken if (item := _barge_in(call, wire, script)) is not None]
+    _tell_turns(report, found)
+    _tell_barge_ins(report, seen, total)
+
+
+def _phone(
+    report: Report, gateway: GatewayProcess, directory: Path, script: Script, calls: int
+) -> tuple[list[Call], Wire]:
     began_at = time.time()
     callers = Callers(
         "hold",
@@ -85,10 +106,9 @@ def run(
         callers.stop()
     gateway.wait_for_calls(0, bound_s=15)
     time.sleep(1.5)
-    found = calls_since(gateway.database, began_at)
-    report.say(f"{outcome.succeeded} of {calls} calls went well {outcome.trouble}".rstrip())
-    _tell_turns(report, found)
-    _tell_barge_ins(report, found, wire, script)
+    if outcome.trouble:
+        report.say(f"sipp: {outcome.trouble}")
+    return calls_since(gateway.database, began_at), wire
 
 
 def _tell_turns(report: Report, calls: list[Call]) -> None:
@@ -119,9 +139,8 @@ class _BargeIn:
     """Decision to the end of the last packet with sound towards the caller."""
 
 
-def _tell_barge_ins(report: Report, calls: list[Call], wire: Wire, script: Script) -> None:
-    seen = [item for call in calls if (item := _barge_in(call, wire, script)) is not None]
-    report.say(f"{len(seen)} of {len(calls)} callers spoke over the answer and were noticed")
+def _tell_barge_ins(report: Report, seen: list[_BargeIn], calls: int) -> None:
+    report.say(f"{len(seen)} of {calls} callers spoke over the answer and were noticed")
     columns = {
         "onset to decision, by the timeline": [item.told_ms for item in seen],
         "onset to decision, on the wire": [i.onset_ms for i in seen if i.onset_ms is not None],
@@ -143,7 +162,7 @@ def _tell_barge_ins(report: Report, calls: list[Call], wire: Wire, script: Scrip
         ],
     )
     told, on_wire, silent = columns.values()
-    complete = len(seen) == len(calls)
+    complete = len(seen) == calls
     # The wire judges, if it could be watched: the timeline does not know how late it heard.
     p95_ms, silent_p95_ms = percentile(on_wire or told, 0.95), percentile(silent, 0.95)
     report.promise(

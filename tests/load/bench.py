@@ -76,7 +76,7 @@ def _run(
             for round_number in range(1 if options.quick else 3):
                 latency.run(report, gateway, home / f"at-once-{round_number}", calls=_AT_ONCE)
         case "turns":
-            count = 4 if options.quick else 20
+            count = 2 if options.quick else 7
             barge_in.run(report, gateway, home / "turns", barge_in.prepare(), calls=count)
         case "chaos":
             count = 200 if options.quick else _CHAOTIC
