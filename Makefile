@@ -64,8 +64,8 @@ endef
 # All three are run, whichever fails: one run tells all that is wrong.
 test: setup test-packages
 	@failed=""; \
-	$(MAKE) --no-print-directory lint || failed="$$failed lint"; \
-	$(MAKE) --no-print-directory types || failed="$$failed types"; \
+	{ $(BIN)/ruff format --check . && $(BIN)/ruff check .; } || failed="$$failed lint"; \
+	$(BIN)/mypy || failed="$$failed types"; \
 	$(BIN)/python -m pytest -m "not load" $(ARGS) || failed="$$failed pytest"; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
