@@ -21,6 +21,7 @@ from tests.interop.gateway.running_gateway import RunningGateway
 
 Call = Callable[..., Caller]
 Words = Callable[[str], Samples]
+WideWords = Callable[[str], bytes]
 StartGateway = Callable[..., RunningGateway]
 
 GREETING = "Hello, thank you for calling. How can I help you?"
@@ -69,8 +70,11 @@ greeting = "{LONG_GREETING}"
 kind = "echo"
 greeting = "{ECHO_GREETING}"
 [[numbers]]
-number = "desk*"
+number = "desk"
 agent = "desk"
+[[numbers]]
+number = "1000"
+agent = "long"
 [[numbers]]
 number = "drop"
 agent = "drop"
@@ -125,10 +129,15 @@ def call(tmp_path: Path) -> Iterator[Call]:
 
 
 @pytest.fixture(scope="session")
-def words(cache: Path) -> Words:
-    """Return what a caller says (one of `LINES`) as 8 kHz samples, in a voice that is not the agent's."""
-    spoken = asyncio.run(_render(cache))
-    return lambda text: to_line(spoken[text])
+def wide_words(cache: Path) -> WideWords:
+    """Return what a caller says (one of `LINES`) as PCM16 16 kHz, in a voice that is not the agent's."""
+    return asyncio.run(_render(cache)).__getitem__
+
+
+@pytest.fixture(scope="session")
+def words(wide_words: WideWords) -> Words:
+    """Return the same as 8 kHz samples."""
+    return lambda text: to_line(wide_words(text))
 
 
 async def _render(cache: Path) -> dict[str, bytes]:

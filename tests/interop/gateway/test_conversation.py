@@ -16,7 +16,7 @@ from tests.interop.gateway.conftest import (
     Words,
 )
 from tests.interop.gateway.matching import find, loud_part, tone_share
-from tests.interop.gateway.running_gateway import RunningGateway, entries, kinds, said, tell
+from tests.interop.gateway.running_gateway import RunningGateway, entries, kinds, said, tell, until
 from tests.interop.support.rtp import tone
 from tests.interop.support.wire_phone import WirePhone
 
@@ -109,9 +109,11 @@ def test_a_caller_who_gives_up_while_it_rings(desk: RunningGateway) -> None:
             phone.expect(200, "BYE")
         else:
             assert final.status == 487
-    # Dialled 1000, which no agent has, unless the CANCEL was there first.
-    (new,) = [record for record in desk.calls() if record["call_id"] not in before]
+    (new,) = until(
+        lambda: [item for item in desk.calls() if item["call_id"] not in before], 5, "its record"
+    )
     record = desk.wait_until_ended(new["caller"])
+    assert kinds(record)[-1] == "ended"
     assert record["cause"] == ("caller_hung_up" if final.status == 200 else "caller_cancelled")
 
 
