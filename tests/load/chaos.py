@@ -26,8 +26,9 @@ _RATE_PER_S = 20.0
 _HOLD_S = 2.0
 _LOST_ACK_S = 35.0
 """RFC 3261 13.3.1.4: a 200 is repeated for 64·T1 = 32 s; then the callee gives up."""
-_WARM_UP_S = 40.0
-"""So long as the slowest ending lasts: the storm must find as many calls as it will have itself."""
+_WARM_UP = 800
+"""PJSIP goes round its 512 call slots, and each takes its memory when it is first used; and the slowest
+ending must have been met by as many calls as it will be in the storm."""
 _SETTLE_S = 40.0
 """Transactions are kept for 32 s after their end."""
 
@@ -41,9 +42,8 @@ def run(
 ) -> None:
     """Make `calls` chaotic calls and print what the processes hold before and after."""
     report.title(f"{calls} chaotic calls, some {_RATE_PER_S:.0f} a second")
-    warm_up = round(min(calls, _RATE_PER_S * _WARM_UP_S))
-    report.say(f"warming up with {warm_up} calls of the same kinds …")
-    _storm(gateway, directory / "warm-up", sound, warm_up)
+    report.say(f"warming up with {_WARM_UP} calls of the same kinds …")
+    _storm(gateway, directory / "warm-up", sound, _WARM_UP)
     before, restarts = gateway.usage(), _restarts(gateway)
     pids = gateway.processes()
     began_at = time.time()
