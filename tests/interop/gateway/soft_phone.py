@@ -25,7 +25,7 @@ ausrc_channels 1
 auplay_channels 1
 audio_level no
 rtp_ports 36000-39000
-net_interface lo
+net_interface 127.0.0.1
 module_path {modules}
 module g722.so
 module opus.so

@@ -11,7 +11,7 @@ from tests.interop.gateway.soft_phone import SoftPhone
 
 
 @pytest.mark.parametrize(
-    ("codec", "told"), [("G722/16000/1", "G722/16000"), ("opus/48000/2", "opus/48000")]
+    ("codec", "told"), [("G722/16000/1", "G722/16000"), ("opus/48000/2", "opus/")]
 )
 def test_a_spoken_question_is_recognised_and_answered(
     desk: RunningGateway, tmp_path: Path, wide_words: WideWords, codec: str, told: str
