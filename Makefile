@@ -36,7 +36,7 @@ $(BIN)/python:
 $(STAMPS)/python: pyproject.toml | $(BIN)/python
 	@mkdir -p $(STAMPS)
 	@echo "python packages (about 350 MB to download, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,plot,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,webrtc,plot,dev]'
 	@touch $@
 
 # Both look for themselves whether there is anything to do, in a fraction of a second.
