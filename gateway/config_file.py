@@ -139,6 +139,10 @@ def _paths(table: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, 
     for name, value in table.items():
         if isinstance(value, dict):
             yield from _paths(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, dict):
+                    yield from _paths(item, f"{prefix}{name}[{index}].")
         elif name.endswith(("_file", "_dir")):
             yield f"{prefix}{name}", table, name
 

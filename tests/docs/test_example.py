@@ -37,7 +37,8 @@ def test_the_example_loads_and_is_the_defaults(tmp_path):
 
 
 def test_the_optional_keys_load_too(tmp_path):
-    for name in ("api-token", "greeting.wav", "llm-api-key"):
+    secrets = ("api-token", "llm-api-key", "webrtc-secret", "turn-secret", "turn-password")
+    for name in (*secrets, "greeting.wav"):
         (tmp_path / name).write_text("x" * 32)
     (tmp_path / "offhook.toml").write_text(UNCOMMENTED)
 
@@ -45,6 +46,7 @@ def test_the_optional_keys_load_too(tmp_path):
 
     assert isinstance(config.agents["assistant"], LlmAgent)
     assert config.http.api_token_file == tmp_path / "api-token"
+    assert config.webrtc.ice_servers[1].credential_file == tmp_path / "turn-password"
 
 
 @pytest.mark.parametrize(
