@@ -68,7 +68,18 @@ def build_parser() -> argparse.ArgumentParser:
 
     hangup = command("hangup", "end a call", "hangup:run")
     hangup.add_argument("call_id", metavar="ID", help="the call, as `offhook calls` shows it")
-    for client in (calls, hangup):
+
+    token = command("token", "print a token that lets a browser call once", "token:run")
+    token.add_argument("--agent", metavar="NAME", help="whom it may call (default: the first)")
+    token.add_argument("--name", metavar="TEXT", help="the caller's name, for the agent")
+    token.add_argument(
+        "--subject", metavar="ID", help="who calls; later calls of the same ID share one room"
+    )
+    token.add_argument("--ttl", type=int, metavar="S", help="seconds it is good for")
+    token.add_argument("--max-call", type=int, metavar="S", help="longest call in seconds")
+    token.add_argument("--json", action="store_true", help="for machines")
+
+    for client in (calls, hangup, token):
         client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")
 
     rehearse = command(

@@ -32,15 +32,15 @@ class ApiClient:
     def get(self, path: str) -> dict[str, Any]:
         return self._ask("GET", path)
 
-    def post(self, path: str) -> dict[str, Any]:
-        return self._ask("POST", path)
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        return self._ask("POST", path, b"" if body is None else json.dumps(body).encode())
 
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, data: bytes | None = None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        if data:
+            headers["Content-Type"] = "application/json"
         request = urllib.request.Request(
-            self._base_url + path,
-            data=b"" if method == "POST" else None,
-            method=method,
-            headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
+            self._base_url + path, data=data, method=method, headers=headers
         )
         try:
             with _DIRECT.open(request, timeout=TIMEOUT_S) as answer:

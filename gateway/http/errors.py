@@ -3,6 +3,7 @@
 Codes of our own errors are those of `gateway/errors.py`; what is only about HTTP begins with `http.`.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -43,9 +44,13 @@ _STATUS: tuple[tuple[type[GatewayError], int], ...] = (
 class ApiError(Exception):
     """An answer other than success, with its own code."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.status = status
         self.code = code
+        self.headers = headers or {}
+        """Sent besides: `Retry-After`, `WWW-Authenticate`, `Accept-Post`, …"""
         super().__init__(message)
 
 

@@ -57,7 +57,9 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
     try:
         return await handler(request)
     except ApiError as error:
-        return error_response(error.status, error.code, str(error))
+        response = error_response(error.status, error.code, str(error))
+        response.headers.update(error.headers)
+        return response
     except GatewayError as error:
         return of_gateway_error(error)
     except TimeoutError:
