@@ -203,6 +203,18 @@ def telephony_argv(config: Config, path: Path) -> ArgvFactory:
     return argv
 
 
+def web_caller_argv(config: Config, path: Path) -> ArgvFactory:
+    """Return how to start a caller over WebRTC; its configuration is written to `path`."""
+    path.touch(mode=0o600)
+    path.write_text(config.model_dump_json())
+
+    def argv(link_fd: int) -> Sequence[str]:
+        worker = (sys.executable, "-m", "webrtc.caller")
+        return (*worker, "--link-fd", str(link_fd), "--config-json", str(path))
+
+    return argv
+
+
 def _voice(name: str, speech: SpeechPool) -> Voice:
     match name:
         case "joe":
@@ -259,7 +271,7 @@ async def serve(config: Config) -> None:
 
 
 async def rehearse(config: Config, plan: Plan) -> Rehearsed:
-    """Have a bundled caller phone a gateway, with a SIP worker and speech models of its own.
+    """Have a bundled caller phone a gateway, with a SIP or WebRTC worker and speech models of its own.
 
     Raises `GatewayError` when the caller itself cannot work; what the gateway does wrong is in the report.
     """
@@ -281,9 +293,12 @@ async def rehearse(config: Config, plan: Plan) -> Rehearsed:
         caller = caller_config(config, plan, scratch)
 
         def endpoint(offers: OfferListener) -> WorkerEndpoint:
+            kind, argv = EndpointKind.SIP, telephony_argv
+            if plan.is_webrtc:
+                kind, argv = EndpointKind.WEBRTC, web_caller_argv
             return WorkerEndpoint(
-                EndpointKind.SIP,
-                telephony_argv(caller, scratch / "telephony.json"),
+                kind,
+                argv(caller, scratch / "caller.json"),
                 offers=offers,
                 ticks=hearing,
                 metrics=metrics,

@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import json
 import logging
+import secrets
 import sys
 from dataclasses import replace
 from typing import Any
 
 from gateway import config_file, log
-from gateway.commands.api_client import ApiClient
+from gateway.commands.api_client import ApiClient, local_url
 from gateway.commands.exits import CommandFailed, Exit
 from gateway.config import Codec, Config
 from gateway.rehearsal import script as scripts
@@ -27,11 +28,13 @@ def run(options: argparse.Namespace) -> int:
     config, _ = config_file.load(options.config)
     log.set_up(config.gateway.model_copy(update={"log_level": "warning"}), process="rehearse")
     plan = _plan(options, config)
+    if options.webrtc:
+        plan = _over_webrtc(plan, options, config)
     # The composition root brings in the models; not for those who only ask for --help.
     from gateway.app import rehearse
 
     rehearsed = asyncio.run(rehearse(config, plan))
-    report, timeline = _with_record(rehearsed.report, options, rehearsed)
+    report, timeline = _with_record(rehearsed, plan, options)
     _write_files(options, rehearsed, report, timeline)
     if options.json:
         print(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
@@ -65,16 +68,45 @@ def _plan(options: argparse.Namespace, config: Config) -> Plan:
     )
 
 
+def _over_webrtc(plan: Plan, options: argparse.Namespace, config: Config) -> Plan:
+    """Return the plan of a call over WebRTC, with a token if the gateway's API gives one."""
+    if options.address or options.tcp:
+        raise CommandFailed("--target and --tcp are for SIP; use --url with --webrtc", Exit.USAGE)
+    plan = replace(
+        plan,
+        page_url=(options.url or local_url(config.http)).rstrip("/"),
+        agent=options.agent,
+        caller=f"rehearsal-{secrets.token_hex(4)}",
+    )
+    wanted = {"subject": plan.caller, "name": "Rehearsal"}
+    if plan.agent:
+        wanted["agent"] = plan.agent
+    try:
+        given = ApiClient.of(options).post("/api/v1/webrtc/tokens", wanted)
+    except CommandFailed as error:
+        if error.code == Exit.UNREACHABLE:
+            raise
+        # It may be open to everybody, and whoever rehearses need not hold its API's token.
+        logger.warning("calling without a token", extra={"reason": str(error)})
+        return plan
+    return replace(plan, token=str(given.get("token", "")), agent=str(given.get("agent", "")))
+
+
 def _with_record(
-    report: Report, options: argparse.Namespace, rehearsed: Rehearsed
+    rehearsed: Rehearsed, plan: Plan, options: argparse.Namespace
 ) -> tuple[Report, list[dict[str, Any]]]:
     """Add the gateway's own record of the call, if its API can be asked."""
-    if not rehearsed.observed.foreign_id:
+    report = rehearsed.report
+    # SIP has an id of the call that both sides know; a browser's call has its caller's name.
+    key, value = "foreign_id", rehearsed.observed.foreign_id
+    if plan.is_webrtc:
+        key, value = "caller", plan.caller
+    if not value:
         return report, []
     try:
         client = ApiClient.of(options)
         for call in client.get("/api/v1/calls?limit=50")["calls"]:
-            if call["foreign_id"] == rehearsed.observed.foreign_id:
+            if call[key] == value:
                 whole = client.get(f"/api/v1/calls/{call['call_id']}")
                 return replace(report, call=whole), list(whole.get("timeline", []))
     except (CommandFailed, KeyError) as error:

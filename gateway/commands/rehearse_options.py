@@ -20,6 +20,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--codec", choices=("PCMU", "PCMA", "G722", "opus"), default="PCMU", help="(default PCMU)"
     )
     parser.add_argument("--tcp", action="store_true", help="SIP over TCP")
+    parser.add_argument(
+        "--webrtc", action="store_true", help="call like a browser, over WebRTC, not over SIP"
+    )
+    parser.add_argument(
+        "--agent",
+        default="",
+        metavar="NAME",
+        help="whom to call with --webrtc (default: the first)",
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument(
         "--record", type=Path, metavar="FILE.wav", help="write both sides, caller left"

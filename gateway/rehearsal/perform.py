@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from gateway.config import Codec, Config
 from gateway.endpoints.worker import WorkerEndpoint
@@ -25,7 +26,7 @@ _RTP_PORTS = (30_000, 30_400)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to rehearse."""
+    """What to rehearse, and over which network."""
 
     host: str
     """IPv4 address of the gateway."""
@@ -34,6 +35,14 @@ class Plan:
     script: Script
     codec: Codec
     tcp: bool = False
+    page_url: str = ""
+    """Call over WebRTC through the gateway's HTTP server at this URL; empty: call over SIP."""
+    agent: str = ""
+    """Who is called over WebRTC; empty: the gateway's first agent."""
+    token: str = ""
+    """What lets us call over WebRTC; empty: call without."""
+    caller: str = "rehearsal"
+    """Who we are; over WebRTC by the token's subject."""
     patience_s: float = 1.3
     """Silence of the agent after which the caller speaks."""
     bound_s: float = 300.0
@@ -42,10 +51,22 @@ class Plan:
     """Told in a few words what is being done."""
 
     @property
+    def is_webrtc(self) -> bool:
+        return bool(self.page_url)
+
+    @property
     def target(self) -> str:
-        """The SIP URI that is called."""
+        """The SIP URI or the URL that is called."""
+        if self.is_webrtc:
+            query = f"?agent={quote(self.agent)}" if self.agent else ""
+            return f"{self.page_url.rstrip('/')}/webrtc/calls{query}"
         suffix = ";transport=tcp" if self.tcp else ""
         return f"sip:{self.number}@{self.host}:{self.port}{suffix}"
+
+    @property
+    def dialled(self) -> str:
+        """The target as the caller's worker is told it; the token is a secret of these two."""
+        return f"{self.target}#{self.token}" if self.token else self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +78,10 @@ class Rehearsed:
 
 
 def caller_config(config: Config, plan: Plan, scratch: Path) -> Config:
-    """Return the configuration of the caller's own SIP worker. Raises `ConfigError`."""
+    """Return the configuration of the caller's own worker. Raises `ConfigError`."""
+    gateway = config.gateway.model_copy(update={"data_dir": scratch, "log_level": "warning"})
+    if plan.is_webrtc:
+        return config.model_copy(update={"gateway": gateway})
     try:
         ipaddress.IPv4Address(plan.host)
     except ValueError as error:
@@ -76,7 +100,6 @@ def caller_config(config: Config, plan: Plan, scratch: Path) -> Config:
             "rtp_port_max": _RTP_PORTS[1],
         }
     )
-    gateway = config.gateway.model_copy(update={"data_dir": scratch, "log_level": "warning"})
     return config.model_copy(update={"sip": sip, "gateway": gateway})
 
 
@@ -111,8 +134,10 @@ async def perform(
     await worker.start()
     try:
         plan.progress(f"calling {plan.target}")
-        observed = await phone.call(worker, hearing, plan.target, bound_s=plan.bound_s)
-        # Its BYE is answered before the worker goes.
+        observed = await phone.call(
+            worker, hearing, plan.dialled, caller=plan.caller, bound_s=plan.bound_s
+        )
+        # Its BYE, or its DELETE, is answered before the worker goes.
         await asyncio.sleep(0.3)
     finally:
         await worker.stop()

@@ -61,7 +61,13 @@ class Phone:
         self.observed = Observed()
 
     async def call(
-        self, endpoint: WorkerEndpoint, hearing: Hearing, target: str, *, bound_s: float
+        self,
+        endpoint: WorkerEndpoint,
+        hearing: Hearing,
+        target: str,
+        *,
+        caller: str,
+        bound_s: float,
     ) -> Observed:
         """Place the call, follow the script to its end, and return what was observed.
 
@@ -74,8 +80,8 @@ class Phone:
         self._ear.listen(self._on_speech)
         self._ear.listen_frames(self._on_frame)
         try:
-            if not endpoint.place(new_call_id(), target, caller="rehearsal"):
-                raise EndpointError("the caller's SIP worker is gone")
+            if not endpoint.place(new_call_id(), target, caller=caller):
+                raise EndpointError("the caller's worker is gone")
             async with asyncio.timeout(bound_s):
                 await self._follow()
         except TimeoutError:
