@@ -1,6 +1,6 @@
 /** What the gateway tells the page about itself, read with care and with defaults. */
 
-const DEFAULT_GRACE_S = 30;
+const DEFAULT_GRACE_S = 20;
 
 function agentsOf(raw) {
   if (!Array.isArray(raw)) return [];
@@ -24,6 +24,7 @@ export function settingsOf(raw) {
     iceServers: Array.isArray(given.ice_servers) ? given.ice_servers : [],
     isRelayOnly: given.relay_only === true,
     hasEarlyAudio: given.early_audio !== false,
-    graceMs: 1000 * (Number(given.grace_s) > 0 ? Number(given.grace_s) : DEFAULT_GRACE_S),
+    isTokenNeeded: given.token_needed === true,
+    graceMs: 1000 * (Number.isFinite(given.grace_s) ? given.grace_s : DEFAULT_GRACE_S),
   };
 }

@@ -55,6 +55,7 @@ export class Signalling {
   #fetch;
   #resource = null;
   #etag = "*";
+  #leaving = new AbortController();
 
   /**
    * @param {URL|string} base of the gateway, with a slash at its end
@@ -83,7 +84,7 @@ export class Signalling {
     if (agent) url.searchParams.set("agent", agent);
     if (hasEarlyAudio) url.searchParams.set("early", "1");
     const response = await this.#request("POST", url, {
-      body: sdp, type: "application/sdp", boundMs: OFFER_BOUND_MS,
+      body: sdp, type: "application/sdp", boundMs: OFFER_BOUND_MS, abort: this.#leaving.signal,
     });
     const location = response.headers.get("Location");
     if (response.status !== 201 || !location) {
@@ -111,6 +112,8 @@ export class Signalling {
 
   /** End the call; the second time does nothing. Survives the page being closed. */
   async hangUp() {
+    // An offer that was not answered yet has no resource to delete: its request is given up instead.
+    this.#leaving.abort();
     const resource = this.#resource;
     if (resource === null) return;
     this.#resource = null;
@@ -136,7 +139,8 @@ export class Signalling {
   }
 
   async #request(method, url, options = {}) {
-    const { body, type, headers = {}, keepalive = false, boundMs = REQUEST_BOUND_MS } = options;
+    const { body, type, headers = {}, keepalive = false, boundMs = REQUEST_BOUND_MS, abort } = options;
+    const bound = AbortSignal.timeout(boundMs);
     const all = { ...headers };
     if (type) all["Content-Type"] = type;
     if (this.#token) all.Authorization = `Bearer ${this.#token}`;
@@ -144,7 +148,7 @@ export class Signalling {
     try {
       response = await this.#fetch(url.href, {
         method, body, headers: all, keepalive, cache: "no-store", credentials: "omit",
-        redirect: "error", signal: AbortSignal.timeout(boundMs),
+        redirect: "error", signal: abort ? AbortSignal.any([bound, abort]) : bound,
       });
     } catch (error) {
       throw new SignallingError(error.name === "TimeoutError" ? Kind.TIMEOUT : Kind.NETWORK, {
@@ -173,9 +177,12 @@ export async function refusalOf(response) {
     // A proxy in between answers in its own way; the status still says what it means.
     said = {};
   }
-  return new SignallingError(KIND_OF_STATUS[response.status] ?? Kind.SERVER, {
+  const code = typeof said.code === "string" ? said.code : "";
+  const kind = code.startsWith("token.") && response.status < 500
+    ? Kind.TOKEN : KIND_OF_STATUS[response.status] ?? Kind.SERVER;
+  return new SignallingError(kind, {
     status: response.status,
-    code: typeof said.code === "string" ? said.code : "",
+    code,
     detail: typeof said.message === "string" ? said.message : "",
     retryAfterS: retryAfterOf(response.headers.get("Retry-After")),
   });

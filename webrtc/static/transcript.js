@@ -32,6 +32,11 @@ export class Transcript {
     });
   }
 
+  /** Take a line out again: it could not be sent. */
+  remove(line) {
+    this.#lines = this.#lines.filter((each) => each !== line);
+  }
+
   /** Interim text will not become final any more. */
   settle() {
     for (const line of this.#lines) line.isFinal = true;

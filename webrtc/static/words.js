@@ -37,28 +37,28 @@ function later(retryAfterS) {
 }
 
 const TOKEN_WORDS = {
-  expired: ["This invitation has expired", "Reload the page you came from to get a new one."],
-  used: ["This invitation was already used", "Each one is good for one call. Reload the page you came from for a new one."],
-  missing: ["You need an invitation to call", "Calls here start from a page that invites you. Ask whoever sent you the address."],
-  invalid: ["This invitation is not valid", "It may have been cut off when it was copied. Ask for a new one."],
+  "token.expired": ["This invitation has expired", "Reload the page you came from to get a new one."],
+  "token.replayed": ["This invitation was already used", "Each one is good for one call. Reload the page you came from for a new one."],
+  "token.missing": ["You need an invitation to call", "Calls here start from a page that invites you. Ask whoever sent you the address."],
+  "token.wrong_agent": ["This invitation is for somebody else", "It is good for another agent than the one you tried to call."],
+  "token.unavailable": ["The call could not be prepared", "This page did not get a permission to call. Try again in a moment."],
 };
+const TOKEN_INVALID = ["This invitation is not valid", "It may have been cut off when it was copied. Ask for a new one."];
 
-function tokenWords(code, detail) {
-  const hint = `${code} ${detail}`.toLowerCase();
-  if (/expire/.test(hint)) return TOKEN_WORDS.expired;
-  if (/used|replay/.test(hint)) return TOKEN_WORDS.used;
-  if (/missing|required|unauthorized/.test(hint)) return TOKEN_WORDS.missing;
-  return TOKEN_WORDS.invalid;
-}
+/** Codes of a gateway that takes no calls at all, in contrast to one whose lines are taken. */
+const CLOSED = new Set(["webrtc.not_ready", "endpoint.failed", "draining"]);
 
 const FAILURES = {
   [Kind.NETWORK]: () => ["Cannot reach the phone service", "Check your internet connection, then try again."],
   [Kind.TIMEOUT]: () => ["Nobody answered in time", "The phone service took too long. Try again in a moment."],
-  [Kind.TOKEN]: ({ code, detail }) => tokenWords(code ?? "", detail ?? ""),
+  [Kind.TOKEN]: ({ code }) => TOKEN_WORDS[code] ?? TOKEN_INVALID,
   [Kind.FORBIDDEN]: () => ["Calls from this page are not allowed", "Whoever runs this page has to add its address to the phone service."],
   [Kind.NOT_FOUND]: () => ["There is nobody at this number", "The person or service you wanted to reach does not exist here."],
   [Kind.TOO_MANY]: ({ retryAfterS }) => ["Too many calls from here", `Please try again ${later(retryAfterS)}.`],
-  [Kind.CAPACITY]: ({ retryAfterS }) => ["All lines are busy", `Please try again ${later(retryAfterS)}.`],
+  [Kind.CAPACITY]: ({ code, retryAfterS }) => [
+    CLOSED.has(code) ? "No calls are taken right now" : "All lines are busy",
+    `Please try again ${later(retryAfterS)}.`,
+  ],
   [Kind.OFFER_REFUSED]: () => ["Your browser could not agree on a call", "Update your browser, or try another one."],
   [Kind.GONE]: () => ["The call has ended", "It could not be picked up again after the connection was lost."],
   [Kind.SERVER]: () => ["Something went wrong at our end", "Your call could not be put through. Try again in a moment."],

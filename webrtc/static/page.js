@@ -1,0 +1,66 @@
+/** The call page: reads whom to call from its address, shows the panel, lets choose among agents. */
+
+import { element } from "./dom.js";
+import { CallPanel } from "./panel.js";
+import { isLive } from "./call_state.js";
+import { settingsOf, titleOf } from "./settings.js";
+import { Kind, Signalling, SignallingError } from "./signalling.js";
+
+const base = new URL("../../", import.meta.url);
+
+/** Return the token of the address and take it out of sight: it is good for one call, and private. */
+function takeToken() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const token = fragment.get("token") ?? "";
+  if (token !== "") history.replaceState(null, "", location.pathname + location.search);
+  return token;
+}
+
+/** Return a function that gives the token once; a second call with it would be refused anyway. */
+function once(token) {
+  let isUsed = false;
+  return async () => {
+    if (token !== "" && isUsed) throw new SignallingError(Kind.TOKEN, { code: "token.replayed" });
+    isUsed = true;
+    return token;
+  };
+}
+
+async function start() {
+  const wanted = new URLSearchParams(location.search).get("agent") ?? "";
+  const token = takeToken();
+  const panel = new CallPanel({
+    base, getToken: once(token), agent: wanted, title: wanted ? titleOf(wanted) : "Agent",
+  });
+  document.getElementById("panel").replaceChildren(panel.root);
+  try {
+    const settings = settingsOf(await new Signalling(base, token).config());
+    if (settings.isTokenNeeded && token === "") {
+      panel.showFailure({ kind: Kind.TOKEN, code: "token.missing" });
+    }
+    offerAgents(panel, settings.agents, wanted);
+  } catch (error) {
+    panel.showFailure(error.kind ? error : { kind: Kind.SERVER });
+  }
+}
+
+function offerAgents(panel, agents, wanted) {
+  const chosen = agents.find(({ name }) => name === wanted) ?? (wanted ? null : agents[0]);
+  if (chosen) panel.setAgent(chosen.name, chosen.title);
+  if (wanted || agents.length < 2) return;
+  const select = element("select.agent-choice", {
+    "aria-label": "Whom to call",
+    on: {
+      change: ({ target }) => {
+        const { name, title } = agents.find((agent) => agent.name === target.value);
+        panel.setAgent(name, title);
+      },
+    },
+  }, agents.map(({ name, title }) => element("option", { value: name, text: title })));
+  document.getElementById("agents").replaceChildren(select);
+  panel.addEventListener("state", ({ detail }) => {
+    select.disabled = isLive(detail);
+  });
+}
+
+void start();
