@@ -39,6 +39,7 @@ from gateway.model.line import (
     LineEvent,
     PlaybackEnded,
     PlaybackStarted,
+    TextTyped,
 )
 from gateway.model.speech import Urgency, Voice
 
@@ -151,6 +152,8 @@ class Conversation:
                 self._do(self._turns.held(now_s, position, segments, is_speaking), now_s)
             case KeyPressed(digit=digit):
                 self._key(digit, now_s)
+            case TextTyped(text=text):
+                self._typed(text, now_s)
             case PlaybackStarted():
                 self._speaker.started(happening)
                 self._note_first_sample(happening)
@@ -158,6 +161,8 @@ class Conversation:
                 self._speaker.ended(happening)
             case Recognised(ask=ask, text=text):
                 self._do(self._turns.recognised(now_s, ask, text), now_s)
+                if words := self._turns.words_so_far:
+                    self._line.hearing(words)
             case Scored(ask=ask, probability=probability):
                 self._do(self._turns.scored(now_s, ask, probability), now_s)
             case ReplyDone():
@@ -284,6 +289,7 @@ class Conversation:
         self._answer(turn.text, timings, is_keys=False)
 
     def _turn_dropped(self, dropped: TurnDropped) -> None:
+        self._line.hearing("")
         self._line.record(
             "not_a_turn",
             {"reason": dropped.reason.value, "voiced_ms": round(dropped.voiced_ms)},
@@ -310,6 +316,13 @@ class Conversation:
         self._line.record("keys_entered", {"count": len(digits)})
         timings = TurnTimings(voiced_end_s=now_s, decided_s=now_s, thinking_s=now_s)
         self._answer(digits, timings, is_keys=True)
+
+    def _typed(self, text: str, now_s: float) -> None:
+        if self._ending is not None and is_farewell(text):
+            self._hang_up(self._ending)
+            return
+        timings = TurnTimings(voiced_end_s=now_s, decided_s=now_s, thinking_s=now_s)
+        self._answer(text, timings, is_keys=False)
 
     # Answers ------------------------------------------------------------------------------------
 

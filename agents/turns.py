@@ -76,6 +76,11 @@ class TurnTaker:
         """Whether the agent may begin to speak: no speech is waiting to be judged."""
         return self._state is TurnState.IDLE
 
+    @property
+    def words_so_far(self) -> str:
+        """What was understood of a turn that is not over; may still change."""
+        return "" if self._state is TurnState.IDLE else self._audio.text
+
     def expect_digits(self, expected: bool) -> None:
         """From now on wait longer for more (True), as people pause between groups of digits."""
         self._expects_digits = expected

@@ -191,6 +191,9 @@ class Worker:
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         self._post(partial(self._switchboard.hang_up, leg_no, cause))
 
+    def on_send_message(self, leg_no: int, text: str) -> None:
+        """Nobody takes messages on a telephone."""
+
     def on_place(self, call_id: str, target: str, caller: str) -> None:
         self._post(partial(self._agent.place, call_id, target, caller))
 

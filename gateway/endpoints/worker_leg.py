@@ -8,6 +8,7 @@ from gateway.model.endpoint import LegListener
 from gateway.model.events import Capabilities, Offered
 from gateway.model.frame import SAMPLE_BYTES
 from gateway.model.hangup import HangupCause
+from gateway.model.texts import MESSAGE_LIMIT_BYTES, LongText
 
 DTMF_DIGITS = frozenset("0123456789*#ABCD")
 """RFC 4733 section 3.2, as Offhook writes them."""
@@ -73,6 +74,12 @@ class WorkerLeg:
             raise ValueError(f"not keys of a telephone: {''.join(sorted(unknown))!r}")
         if digits:
             self._command(commands.SendDtmf(leg=self.number, digits=digits))
+
+    def send_message(self, text: str) -> None:
+        if len(text.encode("utf-8", "replace")) > MESSAGE_LIMIT_BYTES:
+            raise ValueError(f"a message has at most {MESSAGE_LIMIT_BYTES} bytes")
+        if self.capabilities.messages:
+            self._command(commands.SendMessage(leg=self.number, text=LongText(text)))
 
     def hang_up(self, cause: HangupCause) -> None:
         self._command(commands.HangUp(leg=self.number, cause=cause))

@@ -35,6 +35,9 @@ class CommandHandler(Protocol):
     def on_dtmf(self, leg_no: int, digits: str) -> None:
         """Press keys (RFC 4733); `digits` has only `0123456789*#ABCD`."""
 
+    def on_send_message(self, leg_no: int, text: str) -> None:
+        """Send a text message to the far end; dropped where there is nobody to take it."""
+
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         """End the call now; the marks that wait come back cleared, then `Ended(cause)` follows."""
 
@@ -61,6 +64,8 @@ def run_command(handler: CommandHandler, command: commands.Command) -> None:
             handler.on_clear(command.leg)
         case commands.SendDtmf():
             handler.on_dtmf(command.leg, command.digits)
+        case commands.SendMessage():
+            handler.on_send_message(command.leg, command.text)
         case commands.HangUp():
             handler.on_hang_up(command.leg, command.cause)
         case commands.Place():

@@ -4,9 +4,11 @@ import dataclasses
 import math
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import get_args, get_origin, get_type_hints
 
 from gateway.errors import LinkProtocolError
+from gateway.model.texts import LONG_TEXT_LIMIT, LongText
 
 TEXT_LIMIT = 1_024
 """Most characters of one string. Longer ones (headers from the network) are cut on sending."""
@@ -19,17 +21,17 @@ _Encode = Callable[[object], object]
 _Decode = Callable[[object], object]
 
 
-def _encode_text(value: object) -> str:
-    text = str(value)[:TEXT_LIMIT]
+def _encode_text(value: object, limit: int = TEXT_LIMIT) -> str:
+    text = str(value)[:limit]
     if not text.isascii():
         # Text from the network may hold lone surrogates, which no UTF-8 writer takes.
         text = text.encode("utf-8", "replace").decode("utf-8")
     return text
 
 
-def _decode_text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > TEXT_LIMIT:
-        raise LinkProtocolError(f"expected a string of at most {TEXT_LIMIT} characters")
+def _decode_text(value: object, limit: int = TEXT_LIMIT) -> str:
+    if not isinstance(value, str) or len(value) > limit:
+        raise LinkProtocolError(f"expected a string of at most {limit} characters")
     if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
         raise LinkProtocolError("a string holds a lone surrogate")
     return value
@@ -84,6 +86,10 @@ def _same(value: object) -> object:
 
 _PLAIN: dict[object, tuple[_Encode, _Decode]] = {
     str: (_encode_text, _decode_text),
+    LongText: (
+        partial(_encode_text, limit=LONG_TEXT_LIMIT),
+        partial(_decode_text, limit=LONG_TEXT_LIMIT),
+    ),
     bool: (_same, _decode_bool),
     int: (_same, _decode_int),
     float: (_encode_float, _decode_float),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from gateway.model import commands, events
 from gateway.model.hangup import HangupCause
 
-LINK_VERSION = 1
+LINK_VERSION = 2
 """Raised with every change of the wire; both ends must have the same."""
 
 
@@ -71,6 +71,7 @@ EVENT_NAMES: dict[str, type[events.Event]] = {
     "marked": events.Marked,
     "cleared": events.Cleared,
     "dtmf": events.Dtmf,
+    "message_received": events.MessageReceived,
     "statistics": events.Statistics,
     "ended": events.Ended,
 }
@@ -87,6 +88,7 @@ MESSAGE_NAMES: dict[str, type[Control]] = {
     "mark": commands.Mark,
     "clear": commands.Clear,
     "send_dtmf": commands.SendDtmf,
+    "send_message": commands.SendMessage,
     "hang_up": commands.HangUp,
     "place": commands.Place,
     "drain": commands.Drain,

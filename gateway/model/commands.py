@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.model.hangup import HangupCause
+from gateway.model.texts import LongText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,15 @@ class SendDtmf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendMessage:
+    """Send a text message to the far end; dropped where there is nobody to take it."""
+
+    leg: int
+    text: LongText
+    """A JSON object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HangUp:
     """End the call."""
 
@@ -68,4 +78,4 @@ class Drain:
     """Refuse new calls from now on."""
 
 
-Command = Answer | Reject | Mark | Clear | SendDtmf | HangUp | Place | Drain
+Command = Answer | Reject | Mark | Clear | SendDtmf | SendMessage | HangUp | Place | Drain

@@ -46,6 +46,12 @@ class Leg(Protocol):
     def send_dtmf(self, digits: str) -> None:
         """Press keys (RFC 4733); unknown digits raise `ValueError` before anything is sent."""
 
+    def send_message(self, text: str) -> None:
+        """Send a text message (JSON, at most `MESSAGE_LIMIT_BYTES`); dropped if nobody takes it.
+
+        Raises `ValueError` for a longer one. Only for legs with `Capabilities.messages`.
+        """
+
     def hang_up(self, cause: HangupCause) -> None:
         """End the call now; queued audio is not waited for. May be called more than once."""
 

@@ -5,13 +5,14 @@ Every event names its call and the moment it happened on the system's monotonic 
 built from them does not depend on how busy the gateway was.
 
 Order of one leg: `Offered`, then `Answered` and `MediaUp` in either order, then any number of `Marked`,
-`Cleared`, `Dtmf` and `Statistics`, and exactly one `Ended`, after which nothing follows.
+`Cleared`, `Dtmf`, `MessageReceived` and `Statistics`, and exactly one `Ended`, after which nothing follows.
 """
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.model.hangup import HangupCause
+from gateway.model.texts import LongText
 
 
 class EndpointKind(StrEnum):
@@ -38,6 +39,8 @@ class MediaUpReason(StrEnum):
     """Its first media packet arrived."""
     BOUND = "bound"
     """None arrived within the bound; it may be listening only."""
+    TRANSPORT = "transport"
+    """Its transport is up and encrypted; it may be listening only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,8 @@ class Capabilities:
     exact_playout: bool = True
     """`played_ms` comes from the media clock, not from an estimate."""
     listen_only: bool = False
+    messages: bool = False
+    """The far end has a screen: it takes and sends text messages beside the audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,10 @@ class Offered:
     """The far end's number or address, as given by the network; not authenticated."""
     callee: str
     """The number or user part that was dialled."""
+    agent: str = ""
+    """Name of the agent that is to take the call; empty: whoever answers `callee`."""
+    max_call_s: int = 0
+    """Longest call that this caller may have; 0: as configured."""
     caller_name: str = ""
     foreign_id: str = ""
     """The network's own id of the call (`sip_call_id`, …), for grepping two logs."""
@@ -134,6 +143,16 @@ class Dtmf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived:
+    """The far end sent a text message; only legs with `Capabilities.messages` do."""
+
+    call_id: str
+    at_s: float
+    text: LongText
+    """A JSON object with a `type`; not looked at yet by anybody who knows what it means."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """A leg's media quality so far; counters run from the beginning of the call."""
 
@@ -161,7 +180,9 @@ class Ended:
     """For people and logs: the SIP status and reason, or what went wrong."""
 
 
-LegEvent = Ringing | Answered | MediaUp | Marked | Cleared | Dtmf | Statistics | Ended
+LegEvent = (
+    Ringing | Answered | MediaUp | Marked | Cleared | Dtmf | MessageReceived | Statistics | Ended
+)
 """Everything that may follow an `Offered`."""
 
 Event = Offered | LegEvent

@@ -85,6 +85,14 @@ class KeyPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class TextTyped:
+    """The caller wrote something instead of saying it; it is in the timeline already."""
+
+    at_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackEnded:
     """Something said was played to its end, or was cut."""
 
@@ -104,7 +112,13 @@ class PlaybackStarted:
 
 
 LineEvent = (
-    CallerStarted | CallerStopped | HeldSpeech | KeyPressed | PlaybackStarted | PlaybackEnded
+    CallerStarted
+    | CallerStopped
+    | HeldSpeech
+    | KeyPressed
+    | TextTyped
+    | PlaybackStarted
+    | PlaybackEnded
 )
 
 
@@ -149,6 +163,12 @@ class Line(Protocol):
 
     def interrupt(self, reason: str) -> None:
         """Drop everything queued (barge-in); each playback not finished ends interrupted."""
+
+    def hearing(self, text: str) -> None:
+        """Show the caller, if there is a screen, what was understood so far of a turn that goes on.
+
+        Empty: the turn came to nothing. `heard_user` follows for one that counts.
+        """
 
     def heard_user(self, text: str, facts: Mapping[str, float | str | int]) -> None:
         """Put what the caller said into the room's timeline, with facts such as latencies (ms)."""

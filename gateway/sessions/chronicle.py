@@ -104,6 +104,14 @@ class Chronicle:
             return
         self._append(kind, at_s, role, text, facts or {})
 
+    def typed(self, at_s: float, text: str, *, was_held: bool) -> None:
+        """Write what the caller wrote, as if it had been said; how quickly it is answered is not measured."""
+        self._spoken_until_s = None
+        facts: dict[str, Fact] = {"typed": True, "typed_ms": self.offset_ms(at_s)}
+        if was_held:
+            facts["held"] = True
+        self.note(Kind.USER_SAID, at_s, facts, role=Role.USER, text=text)
+
     def _append(
         self, kind: Kind, at_s: float, role: Role | None, text: str, facts: Mapping[str, Fact]
     ) -> None:

@@ -11,6 +11,7 @@ from gateway.sessions.closing import Closing
 from gateway.sessions.gate import OpenReason
 from gateway.sessions.life import Life
 from gateway.sessions.messages import LastWords, Message
+from gateway.sessions.screen import Screen
 from gateway.sessions.seat import AgentSeat
 from gateway.sessions.speaker import Speaker
 from gateway.sessions.state import BEFORE_ANSWER, SessionState, Trigger
@@ -36,6 +37,7 @@ class Ending:
         tasks: CallTasks,
         settings: AgentBase,
         around: Surroundings,
+        screen: Screen,
         open_gate: Callable[[OpenReason], None],
         post: Callable[[Message], None],
     ) -> None:
@@ -47,6 +49,7 @@ class Ending:
         self._tasks = tasks
         self._settings = settings
         self._around = around
+        self._screen = screen
         self._open_gate = open_gate
         self._post = post
         self._closing: Closing | None = None
@@ -117,6 +120,7 @@ class Ending:
         self._timers.cancel_all()
         self._open_gate(OpenReason.HUNG_UP)
         self._seat.dismiss()
+        self._screen.ended(self.cause)
         self._leg.hang_up(self.cause)
         self._timers.set(Timer.HANGING_UP, HANGING_UP_BOUND_S)
 
@@ -131,6 +135,7 @@ class Ending:
         if self._life.state in BEFORE_ANSWER:
             self._leg.reject(cause)
         elif not self._life.is_over:
+            self._screen.ended(cause)
             self._leg.hang_up(cause)
         self.cause = self.cause or cause
         self._life.abandon()

@@ -57,6 +57,8 @@ class Started:
     playback_id: int
     label: str
     at_s: float
+    text: str
+    """What is going to be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +264,7 @@ class PlayoutLedger:
         if playback.started_at_s is not None:
             return []
         playback.started_at_s = at_s
-        return [Started(playback.id, playback.label, at_s)]
+        return [Started(playback.id, playback.label, at_s, playback.speech.text)]
 
     def _part_ended(self, playback: _Playback, at_s: float) -> list[Step]:
         """Playout is in order: whatever was before it has ended too, should its mark be missing."""

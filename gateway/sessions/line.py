@@ -13,6 +13,7 @@ from gateway.rooms.timeline import Kind
 from gateway.sessions.chronicle import Chronicle
 from gateway.sessions.greeting import GreetingPhase
 from gateway.sessions.messages import AgentCloses, AgentDone, HangUpAsked, Message
+from gateway.sessions.screen import Screen
 from gateway.sessions.speaker import Speaker
 
 EVENTS_LIMIT = 512
@@ -34,6 +35,7 @@ class SessionLine:
         phase: GreetingPhase,
         speaker: Speaker,
         chronicle: Chronicle,
+        screen: Screen,
         clock: Callable[[], float],
         post: Callable[[Message], None],
     ) -> None:
@@ -43,6 +45,7 @@ class SessionLine:
         self._phase = phase
         self._speaker = speaker
         self._chronicle = chronicle
+        self._screen = screen
         self._clock = clock
         self._post = post
         self._events: deque[LineEvent] = deque()
@@ -135,8 +138,13 @@ class SessionLine:
             self._chronicle.interrupting(self._clock(), reason)
         self._speaker.interrupt()
 
+    def hearing(self, text: str) -> None:
+        if not self._is_over:
+            self._screen.hearing(text)
+
     def heard_user(self, text: str, facts: Mapping[str, float | str | int]) -> None:
         if not self._is_over:
+            self._screen.caller_said(text)
             self._chronicle.note(Kind.USER_SAID, self._clock(), facts, role=Role.USER, text=text)
 
     def record(self, kind: str, facts: Mapping[str, float | str | int]) -> None:

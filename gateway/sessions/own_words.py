@@ -9,6 +9,7 @@ from gateway.sessions.chronicle import Chronicle
 from gateway.sessions.gate import OpenReason
 from gateway.sessions.greeting import GreetingPhase
 from gateway.sessions.ledger import Finished, Started
+from gateway.sessions.screen import Screen
 from gateway.sessions.seat import AgentSeat
 from gateway.sessions.speaker import Speaker
 
@@ -27,6 +28,7 @@ class OwnWords:
         chronicle: Chronicle,
         phase: GreetingPhase,
         seat: AgentSeat,
+        screen: Screen,
         greeting_over: Callable[[float, OpenReason], None],
         finished: Callable[[], None],
     ) -> None:
@@ -35,6 +37,7 @@ class OwnWords:
         self._chronicle = chronicle
         self._phase = phase
         self._seat = seat
+        self._screen = screen
         self._greeting_over = greeting_over
         self._finished = finished
         self._greeting: Speech | None = None
@@ -68,6 +71,7 @@ class OwnWords:
         self.speaker.interrupt()
 
     def _on_started(self, start: Started) -> None:
+        self._screen.agent_says(start.playback_id, start.text)
         if start.label == GREETING and self._greeting is not None:
             self._chronicle.greeting_started(start.at_s)
             self._phase.greeting_started(self._greeting)
@@ -76,6 +80,7 @@ class OwnWords:
         self._seat.deliver(PlaybackStarted(start.at_s, start.playback_id))
 
     def _on_finished(self, end: Finished) -> None:
+        self._screen.agent_said(end)
         if end.label == GREETING:
             self._on_greeting_finished(end)
         else:

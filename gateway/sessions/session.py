@@ -15,7 +15,7 @@ from gateway.model import events
 from gateway.model.endpoint import Leg
 from gateway.model.frame import RATE_HZ
 from gateway.model.hangup import HangupCause
-from gateway.model.line import Agent, KeyPressed
+from gateway.model.line import Agent, KeyPressed, TextTyped
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions import messages
 from gateway.sessions.chronicle import Chronicle
@@ -27,11 +27,13 @@ from gateway.sessions.life import Life
 from gateway.sessions.line import SessionLine
 from gateway.sessions.own_words import OwnWords
 from gateway.sessions.preparation import Preparation, call_facts, fresh_room
+from gateway.sessions.screen import Screen
 from gateway.sessions.seat import AgentSeat
 from gateway.sessions.state import SessionState, Trigger
 from gateway.sessions.surroundings import ANSWER_BOUND_S, Surroundings
 from gateway.sessions.tasks import CallTasks, run_each
 from gateway.sessions.timers import Timer, Timers
+from gateway.sessions.typed import Typed, TypedTexts
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,9 @@ class Session:
         self._settings = settings
         self._around = around
         self._inbox: Inbox[messages.Message] = Inbox()
-        self._life = Life(offered.call_id)
+        self._screen = Screen(leg)
+        self._typed = TypedTexts()
+        self._life = Life(offered.call_id, self._screen.state)
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
         self._chronicle = Chronicle(around.recorder, around.metrics, offered)
@@ -79,6 +83,7 @@ class Session:
             chronicle=self._chronicle,
             phase=self._phase,
             seat=self._seat,
+            screen=self._screen,
             greeting_over=self._greeting_over,
             finished=lambda: self._ending.on_playback_finished(),
         )
@@ -91,6 +96,7 @@ class Session:
             tasks=self._tasks,
             settings=settings,
             around=around,
+            screen=self._screen,
             open_gate=lambda reason: self._gate_opened(self._phase.open(self._now(), reason)),
             post=self._post,
         )
@@ -176,6 +182,8 @@ class Session:
                 self._words.speaker.on_cleared(message)
             case events.Dtmf():
                 self._on_dtmf(message)
+            case events.MessageReceived():
+                self._on_message(message)
             case events.Statistics():
                 self._chronicle.quality(message)
             case events.Ringing():
@@ -254,7 +262,10 @@ class Session:
         self._life.apply(Trigger.ANSWERED)
         if self._life.is_over:
             return
-        self._timers.set(Timer.MAX_CALL, self._around.max_call_s)
+        longest_s = self._around.max_call_s
+        if self.offered.max_call_s > 0:
+            longest_s = min(longest_s, self.offered.max_call_s)
+        self._timers.set(Timer.MAX_CALL, longest_s)
         if self.state is SessionState.GREETING:
             self._phase.answered(self._now())
             if not self._words.has_greeting:
@@ -277,6 +288,8 @@ class Session:
         if opened is None:
             return
         self._chronicle.gate_opened(opened.opening, opened.facts)
+        self._screen.gate(opened.opening.reason)
+        typed = [self._wrote(message, was_held=True) for message in self._typed.open()]
         if self.state not in (SessionState.ANSWERING, SessionState.GREETING):
             return
         self._life.apply(Trigger.GATE_OPENED)
@@ -288,10 +301,11 @@ class Session:
             phase=self._phase,
             speaker=self._words.speaker,
             chronicle=self._chronicle,
+            screen=self._screen,
             clock=self._now,
             post=self._post,
         )
-        self._seat.take(line, opened.first)
+        self._seat.take(line, (*opened.first, *typed))
 
     # The caller and the agent -----------------------------------------------------------------------
 
@@ -309,6 +323,17 @@ class Session:
             self._seat.deliver(KeyPressed(event.at_s, event.digit))
         elif not self._phase.is_open:
             self._phase.key(event)
+
+    def _on_message(self, event: events.MessageReceived) -> None:
+        if self._life.is_over:
+            return
+        for message in self._typed.received(event.text, event.at_s):
+            self._seat.deliver(self._wrote(message, was_held=False))
+
+    def _wrote(self, message: Typed, *, was_held: bool) -> TextTyped:
+        self._chronicle.typed(message.at_s, message.text, was_held=was_held)
+        self._screen.caller_wrote(message.text, message.id)
+        return TextTyped(message.at_s, message.text)
 
     def _judge_echo(self, start: int, played: bytes, heard: bytes) -> None:
         async def judge() -> None:

@@ -96,6 +96,7 @@ class FakeLeg:
         self.listener: LegListener | None = None
         self.ear: int | None = None
         self.retry_after_s = 0
+        self.messages: list[str] = []
 
     @property
     def call_id(self) -> str:
@@ -133,6 +134,9 @@ class FakeLeg:
         if set(digits) - _KEYS:
             raise ValueError(f"not keys of a telephone: {digits!r}")
         self.call.press_for_far_end(digits)
+
+    def send_message(self, text: str) -> None:
+        self.messages.append(text)
 
     def hang_up(self, cause: HangupCause) -> None:
         self.call.end(cause, _now_s())

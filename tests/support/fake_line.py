@@ -64,6 +64,8 @@ class FakeLine:
     playbacks: list[Playback] = field(default_factory=list)
     users: list[tuple[str, Facts]] = field(default_factory=list)
     records: list[tuple[str, Facts]] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    """What was understood of turns that were not over."""
     hung_up: tuple[HangupCause, bool] | None = None
     hung_up_at_s: float | None = None
     interrupts: list[tuple[float, str]] = field(default_factory=list)
@@ -203,6 +205,9 @@ class FakeLine:
         self.interrupts.append((self._now_s(), reason))
         while self._waiting:
             self._finish(True)
+
+    def hearing(self, text: str) -> None:
+        self.shown.append(text)
 
     def heard_user(self, text: str, facts: Mapping[str, float | str | int]) -> None:
         self.users.append((text, dict(facts)))

@@ -108,6 +108,9 @@ class Worker:
             if call := self._calls.get(leg_no):
                 call.press_for_far_end(digits)
 
+    def on_send_message(self, leg_no: int, text: str) -> None:
+        logger.debug("leg %d takes no message of %d characters", leg_no, len(text))
+
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         with self._lock:
             if call := self._calls.get(leg_no):

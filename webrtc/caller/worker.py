@@ -153,6 +153,9 @@ class CallerWorker:
     def on_dtmf(self, leg_no: int, digits: str) -> None:
         self._with(leg_no, lambda call: call.press(digits))
 
+    def on_send_message(self, leg_no: int, text: str) -> None:
+        """The bundled caller has nothing to write."""
+
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         self._with(leg_no, lambda call: call.end(cause, "we hung up"))
 

@@ -13,6 +13,7 @@ import pytest
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import EndpointError
 from gateway.link import supervisor
+from gateway.link.messages import LINK_VERSION
 from gateway.metrics import Metrics
 from gateway.model.events import Ended, EndpointKind, Marked, MediaUp
 from gateway.model.hangup import HangupCause
@@ -253,7 +254,7 @@ async def test_a_fault_in_making_the_command_is_told(caplog: pytest.LogCaptureFi
 
 
 async def test_a_worker_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "LINK_VERSION", 2)
+    monkeypatch.setattr(supervisor, "LINK_VERSION", LINK_VERSION + 1)
     recorder = LegRecorder()
     endpoint = WorkerEndpoint(
         EndpointKind.FAKE,
@@ -263,7 +264,7 @@ async def test_a_worker_of_another_version_is_refused(monkeypatch: pytest.Monkey
         metrics=Metrics(),
     )
 
-    with pytest.raises(EndpointError, match="version 1"):
+    with pytest.raises(EndpointError, match=f"version {LINK_VERSION}"):
         await endpoint.start()
 
 
@@ -272,7 +273,7 @@ async def test_a_worker_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
         "import signal, socket, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "sock = socket.socket(fileno=int(sys.argv[1]))\n"
-        'sock.send(b\'C[{"t":"hello","version":1,"pid":1,"facts":{}}]\')\n'
+        f'sock.send(b\'C[{{"t":"hello","version":{LINK_VERSION},"pid":1,"facts":{{}}}}]\')\n'
         "time.sleep(60)\n"
     )
     script = tmp_path / "stubborn.py"

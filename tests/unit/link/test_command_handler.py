@@ -7,6 +7,7 @@ import pytest
 from gateway.link.command_handler import CommandHandler, run_command
 from gateway.model import commands
 from gateway.model.hangup import HangupCause
+from gateway.model.texts import LongText
 
 SAMPLES: dict[type, commands.Command] = {
     type(command): command
@@ -16,6 +17,7 @@ SAMPLES: dict[type, commands.Command] = {
         commands.Mark(leg=1, name="m"),
         commands.Clear(leg=1),
         commands.SendDtmf(leg=1, digits="1"),
+        commands.SendMessage(leg=1, text=LongText("{}")),
         commands.HangUp(leg=1, cause=HangupCause.AGENT_HUNG_UP),
         commands.Place(call_id="c", target="sip:x@y", caller="+49"),
         commands.Drain(),
@@ -27,6 +29,7 @@ METHODS = {
     commands.Mark: "on_mark",
     commands.Clear: "on_clear",
     commands.SendDtmf: "on_dtmf",
+    commands.SendMessage: "on_send_message",
     commands.HangUp: "on_hang_up",
     commands.Place: "on_place",
     commands.Drain: "on_drain",

@@ -7,6 +7,7 @@ import pytest
 from gateway.errors import LinkProtocolError
 from gateway.link.fields import ENTRIES_LIMIT, TEXT_LIMIT, RecordCodec
 from gateway.model.hangup import HangupCause
+from gateway.model.texts import LONG_TEXT_LIMIT, LongText
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Outer:
     cause: HangupCause
     inner: Inner
     numbers: dict[str, float] = field(default_factory=dict)
+    page: LongText = field(default=LongText(""))
 
 
 CODEC = RecordCodec(Outer)
@@ -31,6 +33,7 @@ WIRE = {
     "cause": "busy",
     "inner": {"flag": True},
     "numbers": {"x": 2.5},
+    "page": "",
 }
 
 
@@ -44,6 +47,7 @@ def test_a_record_has_all_its_fields_on_the_wire() -> None:
     [
         ("text", 1, "string"),
         ("text", "x" * (TEXT_LIMIT + 1), "string"),
+        ("page", "x" * (LONG_TEXT_LIMIT + 1), "string"),
         ("number", "1", "number"),
         ("number", True, "number"),
         ("number", 10**400, "smaller"),

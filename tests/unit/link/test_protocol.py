@@ -27,6 +27,7 @@ from gateway.model.frame import FRAME_BYTES
 from gateway.model.hangup import HangupCause
 
 _text = st.text(st.characters(codec="utf-8"), max_size=fields.TEXT_LIMIT)
+_long = st.text(st.characters(codec="utf-8"), max_size=3 * fields.TEXT_LIMIT)
 _short = st.text(st.characters(codec="utf-8"), max_size=40)
 _number = st.floats(allow_nan=False, allow_infinity=False)
 _whole = st.integers(-fields.INTEGER_LIMIT, fields.INTEGER_LIMIT)
@@ -39,6 +40,7 @@ _capabilities = st.builds(
     dtmf_out=st.booleans(),
     exact_playout=st.booleans(),
     listen_only=st.booleans(),
+    messages=st.booleans(),
 )
 _offered = st.builds(
     events.Offered,
@@ -46,6 +48,8 @@ _offered = st.builds(
     endpoint=st.sampled_from(events.EndpointKind),
     caller=_text,
     callee=_text,
+    agent=_text,
+    max_call_s=_whole,
     caller_name=_text,
     foreign_id=_text,
     source=_short,
@@ -68,6 +72,7 @@ _EVENTS: dict[type, st.SearchStrategy[events.Event]] = {
     ),
     events.Cleared: st.builds(events.Cleared, **_of_call, played_ms=_number),
     events.Dtmf: st.builds(events.Dtmf, **_of_call, digit=_short, duration_ms=_whole),
+    events.MessageReceived: st.builds(events.MessageReceived, **_of_call, text=_long),
     events.Statistics: st.builds(
         events.Statistics,
         **_of_call,
@@ -102,6 +107,7 @@ _MESSAGES: dict[type, st.SearchStrategy[Control]] = {
     commands.Mark: st.builds(commands.Mark, leg=_leg, name=_text),
     commands.Clear: st.builds(commands.Clear, leg=_leg),
     commands.SendDtmf: st.builds(commands.SendDtmf, leg=_leg, digits=_short),
+    commands.SendMessage: st.builds(commands.SendMessage, leg=_leg, text=_long),
     commands.HangUp: st.builds(commands.HangUp, leg=_leg, cause=_cause),
     commands.Place: st.builds(commands.Place, call_id=_short, target=_text, caller=_text),
     commands.Drain: st.builds(commands.Drain),

@@ -55,6 +55,9 @@ class Handler:
     def on_dtmf(self, leg_no: int, digits: str) -> None:
         self.told.append(("dtmf", leg_no, digits))
 
+    def on_send_message(self, leg_no: int, text: str) -> None:
+        self.told.append(("message", leg_no, text))
+
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         self.told.append(("hang_up", leg_no, cause))
 

@@ -1,10 +1,12 @@
 """Everything around a session, on the virtual clock: a leg that really plays, an ear, a recorder, an agent."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gateway.clips import Clip
 from gateway.config import AgentBase, GreetingSection, TurnsSection
@@ -64,6 +66,7 @@ class VirtualLeg:
         self.answered = False
         self.played: list[tuple[float, bytes]] = []
         self.dtmf: list[str] = []
+        self.messages: list[dict[str, Any]] = []
         self._ticking = False
 
     # Leg --------------------------------------------------------------------------------------------
@@ -100,6 +103,9 @@ class VirtualLeg:
 
     def send_dtmf(self, digits: str) -> None:
         self.dtmf.append(digits)
+
+    def send_message(self, text: str) -> None:
+        self.messages.append(json.loads(text))
 
     def hang_up(self, cause: HangupCause) -> None:
         self.commands.append(f"hang_up {cause.value}")
