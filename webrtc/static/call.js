@@ -20,6 +20,7 @@ import { Kind, Signalling } from "./signalling.js";
 import { Sound } from "./sound.js";
 import { isFault } from "./words.js";
 
+const QUALITY_FIRST_MS = 600;
 const QUALITY_EVERY_MS = 2000;
 /** From the answer to ICE and DTLS being up. */
 const CONNECT_BOUND_MS = 20000;
@@ -231,7 +232,7 @@ export class Call extends EventTarget {
       clearTimeout(this.#connectTimer);
       this.#reconnector?.noteConnected();
       this.#connectedAtMs ??= performance.now();
-      this.#qualityTimer ??= setInterval(() => void this.#measure(), QUALITY_EVERY_MS);
+      this.#watchQuality();
       this.#apply(Trigger.TRANSPORT_UP);
     } else if (state === "disconnected" || state === "failed") {
       this.#lost(state === "failed" ? Sign.FAILED : Sign.DISCONNECTED);
@@ -270,7 +271,14 @@ export class Call extends EventTarget {
     }
   }
 
+  #watchQuality() {
+    if (this.#qualityTimer !== null) return;
+    this.#qualityTimer = setInterval(() => void this.#measure(), QUALITY_EVERY_MS);
+    setTimeout(() => void this.#measure(), QUALITY_FIRST_MS);
+  }
+
   async #measure() {
+    if (!isLive(this.#state)) return;
     const figures = this.#quality.read(await this.#peer.statistics());
     if (isLive(this.#state)) this.#tell("quality", figures);
   }

@@ -142,6 +142,7 @@ export class CallPanel extends EventTarget {
     const live = isLive(state);
     const hadFocus = this.#controls.hasFocusIn(this.root.getRootNode());
     this.root.dataset.state = state;
+    this.root.toggleAttribute("data-up", isUp(state));
     this.#controls.showLive(live, state === State.IDLE ? "Call" : "Call again");
     this.#controls.setEnabled("keypad", isUp(state));
     this.#composer.setEnabled(isUp(state));

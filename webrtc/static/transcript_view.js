@@ -14,9 +14,13 @@ export class TranscriptView {
   ]);
   #shown = new Map();
   #agentName = "Agent";
+  #isFollowing = true;
 
   constructor() {
     this.root = element("div.transcript", {}, [this.#empty, this.#list]);
+    // The keypad takes room and gives it back; whoever was at the newest line stays there.
+    new ResizeObserver(() => this.#follow()).observe(this.#list);
+    this.#list.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
   }
 
   setAgentName(name) {
@@ -24,21 +28,29 @@ export class TranscriptView {
   }
 
   show(line) {
-    const isAtEnd =
-      this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < NEAR_END_PX;
     const item = this.#shown.get(line) ?? this.#append(line);
     item.classList.toggle("is-interim", !line.isFinal);
     item.classList.toggle("is-interrupted", line.isInterrupted);
     item.querySelector(".words").textContent = line.text || "…";
     const note = line.isInterrupted ? "interrupted" : line.isTyped ? "typed" : "";
     item.querySelector(".line-note").textContent = note;
-    if (isAtEnd) this.#list.scrollTop = this.#list.scrollHeight;
+    this.#follow();
   }
 
   clear() {
     this.#shown.clear();
     this.#list.replaceChildren();
     this.#empty.hidden = false;
+    this.#isFollowing = true;
+  }
+
+  #follow() {
+    if (this.#isFollowing) this.#list.scrollTop = this.#list.scrollHeight;
+  }
+
+  #noteScroll() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#list;
+    this.#isFollowing = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
   }
 
   #append(line) {

@@ -22,7 +22,7 @@ import { titleOf } from "./settings.js";
 import { tokenFrom } from "./token_source.js";
 import { duration } from "./words.js";
 
-const STYLES = ["theme.css", "panel.css", "widget.css"];
+const STYLES = ["theme.css", "controls.css", "conversation.css", "panel.css", "widget.css"];
 const CLOCK_MS = 1000;
 
 class Widget {
@@ -50,7 +50,7 @@ class Widget {
       on: { keydown: (event) => event.key === "Escape" && this.#toggle(false) },
     }, [
       element("button.window-close", {
-        type: "button", "aria-label": "Close; a call goes on", on: { click: () => this.#toggle(false) },
+        type: "button", "aria-label": "Minimise", on: { click: () => this.#toggle(false) },
       }, [drawing(ICONS.minimise)]),
       this.#panel.root,
     ]);
