@@ -153,7 +153,7 @@ class Conversation:
             case KeyPressed(digit=digit):
                 self._key(digit, now_s)
             case TextTyped(text=text):
-                self._typed(text, now_s)
+                self._answer(text, TurnTimings.at(now_s), is_keys=False)
             case PlaybackStarted():
                 self._speaker.started(happening)
                 self._note_first_sample(happening)
@@ -283,9 +283,6 @@ class Conversation:
         if turn.probability is not None:
             facts["end_probability"] = round(turn.probability, 3)
         self._line.heard_user(turn.text, facts)
-        if self._ending is not None and is_farewell(turn.text):
-            self._hang_up(self._ending)
-            return
         self._answer(turn.text, timings, is_keys=False)
 
     def _turn_dropped(self, dropped: TurnDropped) -> None:
@@ -314,19 +311,14 @@ class Conversation:
 
     def _keys_entered(self, digits: str, now_s: float) -> None:
         self._line.record("keys_entered", {"count": len(digits)})
-        timings = TurnTimings(voiced_end_s=now_s, decided_s=now_s, thinking_s=now_s)
-        self._answer(digits, timings, is_keys=True)
-
-    def _typed(self, text: str, now_s: float) -> None:
-        if self._ending is not None and is_farewell(text):
-            self._hang_up(self._ending)
-            return
-        timings = TurnTimings(voiced_end_s=now_s, decided_s=now_s, thinking_s=now_s)
-        self._answer(text, timings, is_keys=False)
+        self._answer(digits, TurnTimings.at(now_s), is_keys=True)
 
     # Answers ------------------------------------------------------------------------------------
 
     def _answer(self, text: str, timings: TurnTimings, *, is_keys: bool) -> None:
+        if self._ending is not None and is_farewell(text):
+            self._hang_up(self._ending)
+            return
         self._misheard = 0
         self._silence.words_heard()
         line = f"(pressed the keys {text})" if is_keys else text

@@ -28,6 +28,11 @@ class TurnTimings:
     filler_s: float | None = None
     """When the first filler's first sample left."""
 
+    @classmethod
+    def at(cls, now_s: float) -> "TurnTimings":
+        """Return those of a turn that needs no endpointing: keys, or written words."""
+        return cls(voiced_end_s=now_s, decided_s=now_s, thinking_s=now_s)
+
     def heard_facts(self) -> Facts:
         """Facts that are known when the caller's words are put into the timeline."""
         return {

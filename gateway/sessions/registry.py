@@ -76,7 +76,7 @@ class SessionRegistry:
         """Start a session for the leg, or refuse it with the cause that the caller is to see."""
         if self._is_draining:
             return self._refuse(leg, offered, HangupCause.DRAINING)
-        name = route(self._numbers, offered.callee)
+        name = self._agent_of(offered)
         if name is None or name not in self._agents:
             return self._refuse(leg, offered, HangupCause.NO_ROUTE)
         try:
@@ -91,6 +91,10 @@ class SessionRegistry:
         task.add_done_callback(lambda _: self._forget(offered.call_id))
         logger.info("call offered", extra={"call_id": offered.call_id, "agent": name})
         return session
+
+    def _agent_of(self, offered: Offered) -> str | None:
+        """Return who is to take a call: the agent that the offer names, else the one of the number."""
+        return offered.agent or route(self._numbers, offered.callee)
 
     def on_refused(self, offered: Offered, cause: HangupCause) -> None:
         """Write down a call that an endpoint has refused by itself."""
@@ -115,7 +119,7 @@ class SessionRegistry:
 
     def _write_refusal(self, offered: Offered, cause: HangupCause, room: RoomView) -> None:
         chronicle = Chronicle(self._around.recorder, self._around.metrics, offered)
-        chronicle.enter_room(room.room_id, route(self._numbers, offered.callee) or "")
+        chronicle.enter_room(room.room_id, self._agent_of(offered) or "")
         chronicle.note(Kind.REFUSED, offered.at_s, {"cause": cause.value})
         chronicle.ended(offered.at_s, cause, "refused")
 

@@ -20,6 +20,7 @@ from gateway.model.line import (
     PlaybackStarted,
     Role,
     Said,
+    TextTyped,
 )
 from gateway.model.speech import Speech
 
@@ -100,6 +101,10 @@ class FakeLine:
         await asyncio.sleep(max(0, ms + VAD_STOP_MS - VAD_START_MS) / 1000)
         self.emit(CallerStopped(self._now_s(), begins, stop))
         return number
+
+    def write(self, text: str) -> None:
+        """The caller types something."""
+        self.emit(TextTyped(self._now_s(), text))
 
     def press(self, digits: str) -> None:
         for digit in digits:

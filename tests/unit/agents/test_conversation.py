@@ -476,6 +476,39 @@ def test_keys_stop_the_agent_and_make_one_entry() -> None:
     ]
 
 
+def test_typed_words_stop_the_agent_and_are_answered() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.line.speak(800)
+        await asyncio.sleep(1)
+        stage.line.write("When are you open?")
+        await asyncio.sleep(4)
+
+    stage = play(scene, answers=[[Phrase("one two three four five six")], [Phrase("At nine.")]])
+
+    assert [(turn.text, turn.is_keys) for turn in stage.brain.turns[1:]] == [
+        ("When are you open?", False)
+    ]
+    assert len(stage.line.interrupts) == 1
+    assert stage.line.said[-1] == "At nine."
+    # Who keeps the call has put it into the timeline already.
+    assert len(stage.line.users) == 1
+
+
+def test_what_is_understood_is_shown_before_the_turn_is_over() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.ears.scores[1] = 0.0  # the caller is only pausing
+        await stage.line.speak(800)
+        await asyncio.sleep(0.6)
+        assert stage.line.shown == ["I wonder"]
+        assert stage.line.users == []
+        await stage.line.speak(800)
+        await asyncio.sleep(4)
+
+    stage = play(scene, words=["I wonder", "when you open"], answers=[[Phrase("At nine.")]])
+
+    assert [text for text, _ in stage.line.users] == ["I wonder when you open"]
+
+
 def test_a_cough_is_ignored_but_a_mumble_is_asked_about() -> None:
     async def scene(stage: Stage) -> None:
         await stage.line.speak(200)

@@ -27,6 +27,7 @@ from gateway.model.frame import BYTES_PER_MS, RATE_HZ
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Line, LineEvent
 from gateway.model.speech import Speech, Urgency
+from gateway.model.texts import LongText
 from gateway.rooms.timeline import Entry, Kind, RoomView
 from gateway.sessions.echo_check import EchoQuestion
 from gateway.sessions.greeting_audio import FixedPhrases
@@ -424,6 +425,11 @@ class Bench:
 
     def start(self) -> None:
         self.task = self.session.start()
+
+    def writes(self, text: str, line_id: str = "") -> None:
+        """The caller types something."""
+        message = json.dumps({"type": "text", "text": text, "id": line_id})
+        self.leg.post(events.MessageReceived(call_id="c_test", at_s=now(), text=LongText(message)))
 
     async def run_until(self, at_s: float) -> None:
         """Let the call go on until so long after the offer."""

@@ -1,7 +1,7 @@
 """Offers find their agents, refusals are written down, a drain ends everything well."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -93,6 +93,23 @@ def test_an_offer_goes_to_the_agent_of_its_number() -> None:
         assert [session.offered.call_id for session in board.registry.sessions()] == ["c_1", "c_2"]
         await board.registry.stop()
         assert board.registry.sessions() == ()
+
+    run_virtual(work())
+
+
+def test_an_offer_may_name_its_agent() -> None:
+    async def work() -> None:
+        board = Switchboard()
+        for number, agent in enumerate(("desk", "nobody"), start=1):
+            leg = VirtualLeg(f"c_{number}")
+            offered = replace(board.offered("echo", number), agent=agent)
+            leg.listener = board.registry.on_offered(leg, offered)
+        await asyncio.sleep(3)
+
+        assert board.agents["desk"].line is not None
+        assert board.agents["echo"].line is None
+        assert board.registry.statistics().refused == 1
+        await board.registry.stop()
 
     run_virtual(work())
 
