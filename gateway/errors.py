@@ -11,7 +11,11 @@ GatewayError                      code: stable, for HTTP clients, logs and metri
 ├── CallError                     call.failed
 │   ├── CallNotFound              call.not_found
 │   ├── InvalidTransition         call.transition
-│   └── HearingFull               call.hearing_full     retryable
+│   ├── HearingFull               call.hearing_full     retryable
+│   ├── NoAgent                   agent.not_found
+│   ├── OfferRefused              sdp.refused
+│   ├── IceSessionReplaced        ice.stale
+│   └── CallOver                  call.over
 ├── StoreError                    store.failed          retryable
 └── ProviderError                 provider.failed
     ├── ProviderUnavailable       provider.unavailable  retryable
@@ -106,6 +110,30 @@ class HearingFull(CallError):
 
     code = "call.hearing_full"
     retryable = True
+
+
+class NoAgent(CallError):
+    """Nobody answers what was called."""
+
+    code = "agent.not_found"
+
+
+class OfferRefused(CallError):
+    """A session description cannot be used; the message says which rule it breaks."""
+
+    code = "sdp.refused"
+
+
+class IceSessionReplaced(CallError):
+    """A description is about an ICE session that another one has replaced."""
+
+    code = "ice.stale"
+
+
+class CallOver(CallError):
+    """The call ended before what was asked could be done."""
+
+    code = "call.over"
 
 
 class StoreError(GatewayError):

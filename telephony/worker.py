@@ -21,6 +21,7 @@ from gateway.config import Config
 from gateway.errors import GatewayError
 from gateway.link.worker_link import WorkerLink
 from gateway.media.playout import MarkReached
+from gateway.model import commands
 from gateway.model.hangup import HangupCause
 from telephony import engine
 from telephony.admission import Admission
@@ -196,6 +197,9 @@ class Worker:
 
     def on_place(self, call_id: str, target: str, caller: str) -> None:
         self._post(partial(self._agent.place, call_id, target, caller))
+
+    def on_signalling(self, command: commands.Signalling) -> None:
+        """Browsers do not call here."""
 
     def on_drain(self) -> None:
         self._post(lambda _: setattr(self._admission, "draining", True))

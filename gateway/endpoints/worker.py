@@ -12,7 +12,7 @@ from gateway.endpoints.ear_table import EarTable
 from gateway.endpoints.worker_leg import WorkerLeg
 from gateway.errors import LinkProtocolError
 from gateway.link.connection import LinkConnection
-from gateway.link.messages import Hello, OnLeg, Pong, Refused
+from gateway.link.messages import Hello, Negotiated, NegotiationRefused, OnLeg, Pong, Refused
 from gateway.link.protocol import Tick
 from gateway.link.supervisor import STOP_CALLS_S, ArgvFactory, Supervisor, WorkerMessage
 from gateway.media.tick import AudioTick, TickListener
@@ -46,8 +46,10 @@ class WorkerEndpoint:
         offers: OfferListener,
         ticks: TickListener,
         metrics: Metrics,
+        on_negotiation: Callable[[Negotiated | NegotiationRefused], None] | None = None,
     ) -> None:
         self._kind = kind
+        self._on_negotiation = on_negotiation
         self._offers = offers
         self._ticks = ticks
         self._metrics = metrics
@@ -175,6 +177,10 @@ class WorkerEndpoint:
                 self._on_event(number, event)
             case Refused(offered=offered, cause=cause):
                 self._guarded(lambda: self._offers.on_refused(offered, cause))
+            case Negotiated() | NegotiationRefused():
+                if self._on_negotiation is None:
+                    raise LinkProtocolError("a worker of telephones negotiated with a browser")
+                self._on_negotiation(message)
 
     def _on_tick(self, tick: Tick) -> None:
         # A tick may come in parts; and a worker without calls sends none.

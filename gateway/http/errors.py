@@ -13,6 +13,9 @@ from gateway.errors import (
     CallNotFound,
     EndpointError,
     GatewayError,
+    IceSessionReplaced,
+    NoAgent,
+    OfferRefused,
     ProviderUnavailable,
     StoreError,
 )
@@ -33,6 +36,9 @@ HTTP_CODES = {
 
 _STATUS: tuple[tuple[type[GatewayError], int], ...] = (
     (CallNotFound, 404),
+    (NoAgent, 404),
+    (OfferRefused, 400),
+    (IceSessionReplaced, 412),
     (CallError, 409),
     (StoreError, 503),
     (EndpointError, 503),

@@ -44,6 +44,9 @@ class CommandHandler(Protocol):
     def on_place(self, call_id: str, target: str, caller: str) -> None:
         """Call `target` (a SIP URI), showing `caller`; `Offered` with that `call_id` follows."""
 
+    def on_signalling(self, command: commands.Signalling) -> None:
+        """Take an offer, candidates, a restart or the end from a browser; only its worker does."""
+
     def on_drain(self) -> None:
         """Refuse new calls with `DRAINING` from now on; calls that run go on."""
 
@@ -70,6 +73,13 @@ def run_command(handler: CommandHandler, command: commands.Command) -> None:
             handler.on_hang_up(command.leg, command.cause)
         case commands.Place():
             handler.on_place(command.call_id, command.target, command.caller)
+        case (
+            commands.Negotiate()
+            | commands.AddCandidates()
+            | commands.RestartIce()
+            | commands.CallerLeft()
+        ):
+            handler.on_signalling(command)
         case commands.Drain():
             handler.on_drain()
         case _:

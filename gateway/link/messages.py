@@ -1,12 +1,26 @@
 """The control messages of the link that are not commands of a leg, and all names on the wire."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from gateway.model import commands, events
 from gateway.model.hangup import HangupCause
+from gateway.model.texts import LongText
 
 LINK_VERSION = 2
 """Raised with every change of the wire; both ends must have the same."""
+
+
+class Refusal(StrEnum):
+    """Why a description was refused."""
+
+    BAD_SDP = "bad_sdp"
+    """It breaks a rule; the detail says which."""
+    UNKNOWN_CALL = "unknown_call"
+    STALE = "stale"
+    """It is about an ICE session that was replaced meanwhile."""
+    FAILED = "failed"
+    """We could not do our part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +73,27 @@ class Refused:
     cause: HangupCause
 
 
-UpMessage = Hello | Pong | OnLeg | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negotiated:
+    """The worker's part of an offer (a whole description) or of an ICE restart (a fragment)."""
+
+    call_id: str
+    sdp: LongText
+    etag: str
+    """Names the ICE session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegotiationRefused:
+    """An offer, candidates or a restart that cannot be used; a call that goes on is not harmed."""
+
+    call_id: str
+    refusal: Refusal
+    detail: str
+    """For whoever wrote the description."""
+
+
+UpMessage = Hello | Pong | OnLeg | Refused | Negotiated | NegotiationRefused
 DownMessage = Welcome | Ping | commands.Command
 Control = UpMessage | DownMessage
 
@@ -81,6 +115,8 @@ MESSAGE_NAMES: dict[str, type[Control]] = {
     "hello": Hello,
     "pong": Pong,
     "refused": Refused,
+    "negotiated": Negotiated,
+    "negotiation_refused": NegotiationRefused,
     "welcome": Welcome,
     "ping": Ping,
     "answer": commands.Answer,
@@ -91,6 +127,10 @@ MESSAGE_NAMES: dict[str, type[Control]] = {
     "send_message": commands.SendMessage,
     "hang_up": commands.HangUp,
     "place": commands.Place,
+    "negotiate": commands.Negotiate,
+    "add_candidates": commands.AddCandidates,
+    "restart_ice": commands.RestartIce,
+    "caller_left": commands.CallerLeft,
     "drain": commands.Drain,
 }
 """All other messages by the value of `t`."""

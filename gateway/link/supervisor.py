@@ -15,7 +15,18 @@ from typing import Protocol
 
 from gateway.errors import EndpointError, LinkError, LinkProtocolError, LinkVersionError
 from gateway.link.connection import LinkConnection
-from gateway.link.messages import LINK_VERSION, Control, Hello, OnLeg, Ping, Pong, Refused, Welcome
+from gateway.link.messages import (
+    LINK_VERSION,
+    Control,
+    Hello,
+    Negotiated,
+    NegotiationRefused,
+    OnLeg,
+    Ping,
+    Pong,
+    Refused,
+    Welcome,
+)
 from gateway.link.protocol import Tick
 from gateway.link.sockets import link_pair
 from gateway.model import commands
@@ -44,7 +55,7 @@ _STDERR_FD = 2
 
 ArgvFactory = Callable[[int], Sequence[str]]
 """Given the number of the inherited descriptor, returns the command to run."""
-WorkerMessage = OnLeg | Refused | Tick
+WorkerMessage = OnLeg | Refused | Negotiated | NegotiationRefused | Tick
 
 
 class WorkerListener(Protocol):
@@ -202,13 +213,15 @@ class Supervisor:
         match message:
             case Hello():
                 self._welcome(connection, message)
-            case OnLeg() | Refused() | Tick() | Pong() if not self._up.is_set():
+            case OnLeg() | Refused() | Negotiated() | NegotiationRefused() | Tick() | Pong() if (
+                not self._up.is_set()
+            ):
                 raise LinkProtocolError(f"{type(message).__name__} before the hello")
-            case OnLeg() | Refused() | Tick():
-                self._listener.on_worker_message(message)
             case Pong():
                 self._unanswered = 0
                 self._listener.on_worker_pong(message)
+            case OnLeg() | Refused() | Negotiated() | NegotiationRefused() | Tick():
+                self._listener.on_worker_message(message)
             case _:
                 raise LinkProtocolError(f"a worker sent {type(message).__name__}")
 

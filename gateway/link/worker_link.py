@@ -15,6 +15,8 @@ from gateway.link.messages import (
     LINK_VERSION,
     Control,
     Hello,
+    Negotiated,
+    NegotiationRefused,
     OnLeg,
     Ping,
     Pong,
@@ -107,6 +109,10 @@ class WorkerLink:
     def send_refused(self, offered: Offered, cause: HangupCause) -> None:
         """Report an offer that the worker refused by itself (capacity, draining): it has no leg."""
         self._send(Refused(offered=offered, cause=cause))
+
+    def send_negotiation(self, outcome: Negotiated | NegotiationRefused) -> None:
+        """Report what came of a browser's description."""
+        self._send(outcome)
 
     def send_tick(
         self,
@@ -207,7 +213,7 @@ class WorkerLink:
                 self._open()
             case Ping():
                 self._guard(lambda: self._answer_ping(message.number))
-            case Hello() | Pong() | OnLeg() | Refused():
+            case Hello() | Pong() | OnLeg() | Refused() | Negotiated() | NegotiationRefused():
                 raise LinkProtocolError(f"the gateway sent {type(message).__name__}")
             case _:
                 self._guard(lambda: run_command(self._handler, message))

@@ -78,4 +78,58 @@ class Drain:
     """Refuse new calls from now on."""
 
 
-Command = Answer | Reject | Mark | Clear | SendDtmf | SendMessage | HangUp | Place | Drain
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negotiate:
+    """Take a browser's offer: followed by `Offered`, and by `Negotiated` once it was answered.
+
+    An offer that cannot be used is told by `NegotiationRefused` instead, and never gets a leg.
+    """
+
+    call_id: str
+    sdp: LongText
+    callee: str
+    agent: str = ""
+    caller: str = ""
+    caller_name: str = ""
+    source: str = ""
+    relay_only: bool = False
+    """Use TURN relays only on our side."""
+    early_audio: bool = False
+    """The browser sends what was said before the connection, over its data channel."""
+    max_call_s: int = 0
+    ice_servers: LongText = LongText("[]")
+    """JSON array as in `RTCConfiguration.iceServers` (W3C WebRTC section 4.2.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddCandidates:
+    """The browser found more candidates."""
+
+    call_id: str
+    fragment: LongText
+    """RFC 8840 section 9."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartIce:
+    """The browser wants new ICE credentials: `Negotiated` or `NegotiationRefused` follows."""
+
+    call_id: str
+    fragment: LongText
+    etag: str
+    """The ICE session that is to be replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerLeft:
+    """The far end ended the call through signalling; before the answer it gave up."""
+
+    call_id: str
+
+
+Signalling = Negotiate | AddCandidates | RestartIce | CallerLeft
+"""What the far end of a browser call says beside its transport; told by call id."""
+
+Command = (
+    Answer | Reject | Mark | Clear | SendDtmf | SendMessage | HangUp | Place | Signalling | Drain
+)

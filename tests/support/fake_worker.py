@@ -22,6 +22,7 @@ from typing import Any
 from gateway.errors import LinkError
 from gateway.link.sockets import inherited_link
 from gateway.link.worker_link import LinkState, WorkerLink
+from gateway.model import commands
 from gateway.model.events import Ended, EndpointKind, LegEvent, MediaUpReason, Offered
 from gateway.model.frame import FRAME_MS
 from gateway.model.hangup import HangupCause
@@ -118,6 +119,9 @@ class Worker:
 
     def on_place(self, call_id: str, target: str, caller: str) -> None:
         logger.info("call %s to %s as %s is not possible here", call_id, target, caller)
+
+    def on_signalling(self, command: commands.Signalling) -> None:
+        logger.debug("call %s is of no browser", command.call_id)
 
     def on_drain(self) -> None:
         self._is_draining = True

@@ -14,7 +14,7 @@ from urllib.parse import urldefrag
 
 from gateway.errors import GatewayError
 from gateway.link.worker_link import WorkerLink
-from gateway.model import events
+from gateway.model import commands, events
 from gateway.model.hangup import HangupCause
 from webrtc.caller.call import CallerCall
 
@@ -161,6 +161,9 @@ class CallerWorker:
 
     def on_place(self, call_id: str, target: str, caller: str) -> None:
         self._post(lambda: self._place(call_id, target, caller))
+
+    def on_signalling(self, command: commands.Signalling) -> None:
+        """Nobody calls the caller."""
 
     def on_drain(self) -> None:
         """Nobody calls the caller."""

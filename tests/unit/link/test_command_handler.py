@@ -20,6 +20,10 @@ SAMPLES: dict[type, commands.Command] = {
         commands.SendMessage(leg=1, text=LongText("{}")),
         commands.HangUp(leg=1, cause=HangupCause.AGENT_HUNG_UP),
         commands.Place(call_id="c", target="sip:x@y", caller="+49"),
+        commands.Negotiate(call_id="c", sdp=LongText("v=0"), callee="x"),
+        commands.AddCandidates(call_id="c", fragment=LongText("a=x")),
+        commands.RestartIce(call_id="c", fragment=LongText("a=x"), etag="1"),
+        commands.CallerLeft(call_id="c"),
         commands.Drain(),
     )
 }
@@ -32,6 +36,10 @@ METHODS = {
     commands.SendMessage: "on_send_message",
     commands.HangUp: "on_hang_up",
     commands.Place: "on_place",
+    commands.Negotiate: "on_signalling",
+    commands.AddCandidates: "on_signalling",
+    commands.RestartIce: "on_signalling",
+    commands.CallerLeft: "on_signalling",
     commands.Drain: "on_drain",
 }
 

@@ -15,9 +15,12 @@ from gateway.link.messages import (
     MESSAGE_NAMES,
     Control,
     Hello,
+    Negotiated,
+    NegotiationRefused,
     OnLeg,
     Ping,
     Pong,
+    Refusal,
     Refused,
     Welcome,
 )
@@ -110,6 +113,29 @@ _MESSAGES: dict[type, st.SearchStrategy[Control]] = {
     commands.SendMessage: st.builds(commands.SendMessage, leg=_leg, text=_long),
     commands.HangUp: st.builds(commands.HangUp, leg=_leg, cause=_cause),
     commands.Place: st.builds(commands.Place, call_id=_short, target=_text, caller=_text),
+    Negotiated: st.builds(Negotiated, call_id=_short, sdp=_long, etag=_short),
+    NegotiationRefused: st.builds(
+        NegotiationRefused, call_id=_short, refusal=st.sampled_from(Refusal), detail=_text
+    ),
+    commands.Negotiate: st.builds(
+        commands.Negotiate,
+        call_id=_short,
+        sdp=_long,
+        callee=_text,
+        agent=_text,
+        caller=_text,
+        caller_name=_text,
+        source=_short,
+        relay_only=st.booleans(),
+        early_audio=st.booleans(),
+        max_call_s=_whole,
+        ice_servers=_long,
+    ),
+    commands.AddCandidates: st.builds(commands.AddCandidates, call_id=_short, fragment=_long),
+    commands.RestartIce: st.builds(
+        commands.RestartIce, call_id=_short, fragment=_long, etag=_short
+    ),
+    commands.CallerLeft: st.builds(commands.CallerLeft, call_id=_short),
     commands.Drain: st.builds(commands.Drain),
 }
 _control = st.one_of(

@@ -64,6 +64,9 @@ class Handler:
     def on_place(self, call_id: str, target: str, caller: str) -> None:
         self.told.append(("place", call_id, target, caller))
 
+    def on_signalling(self, command: commands.Signalling) -> None:
+        self.told.append(("signalling", command))
+
     def on_drain(self) -> None:
         self.told.append(("drain",))
 
