@@ -9,6 +9,7 @@ from gateway.checks.finding import Finding, fail, ok
 from gateway.checks.machine import check_machine, is_running
 from gateway.checks.network import check_network
 from gateway.checks.speech import check_speech
+from gateway.checks.webrtc import check_webrtc
 from gateway.config import Config, SpeechSection
 
 
@@ -26,6 +27,7 @@ def collect(path: Path | None) -> list[Finding]:
     if config is not None:
         running = is_running(config)
         findings += check_network(config, is_running=running)
+        findings += check_webrtc(config)
         findings += check_machine(config, is_running=running)
     return findings
 

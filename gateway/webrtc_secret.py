@@ -14,16 +14,25 @@ SHORTEST = 32
 
 def ensure(config: Config) -> str:
     """Return the secret, made in the data directory if there is none. Raises `ConfigError`."""
+    try:
+        return read(config)
+    except FileNotFoundError:
+        return _make(config.gateway.data_dir / SECRET_FILE)
+
+
+def read(config: Config) -> str:
+    """Return the secret of an installation that has started before.
+
+    Raises `ConfigError` if it cannot be used, `FileNotFoundError` if none was made yet.
+    """
     configured = config.webrtc.token_secret_file
     path = configured or config.gateway.data_dir / SECRET_FILE
     try:
         return _read(path)
     except FileNotFoundError as error:
-        if configured is not None:
-            raise ConfigError(
-                f"webrtc.token_secret_file {path} does not exist; create it"
-            ) from error
-    return _make(path)
+        if configured is None:
+            raise
+        raise ConfigError(f"webrtc.token_secret_file {path} does not exist; create it") from error
 
 
 def _make(path: Path) -> str:

@@ -57,11 +57,20 @@ def _remedy(error: OSError, section: str) -> str:
     return f"set {section}.host and {section}.port to what this machine has"
 
 
-def _media_ports(section: SipSection) -> Iterator[Finding]:
+def ephemeral_ports() -> tuple[int, int] | None:
+    """Return the first and last port that this machine gives to outgoing connections, if it tells."""
     try:
         low, high = (int(part) for part in _EPHEMERAL.read_text(encoding="ascii").split())
     except (OSError, ValueError):
+        return None
+    return low, high
+
+
+def _media_ports(section: SipSection) -> Iterator[Finding]:
+    ephemeral = ephemeral_ports()
+    if ephemeral is None:
         return
+    low, high = ephemeral
     if section.rtp_port_min <= high and low <= section.rtp_port_max:
         yield warn(
             "ports",

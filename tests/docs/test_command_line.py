@@ -22,7 +22,18 @@ def offhook(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "serve", "check", "config", "config example", "calls", "hangup", "rehearse"]
+    "command",
+    [
+        "",
+        "serve",
+        "check",
+        "config",
+        "config example",
+        "calls",
+        "hangup",
+        "token",
+        "rehearse",
+    ],
 )
 def test_every_command_has_help_with_the_exit_codes(command):
     done = offhook(*command.split(), "--help")

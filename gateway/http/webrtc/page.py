@@ -1,6 +1,7 @@
 """Serves the call page at `/` and its files, read once at the start, under a strict content security policy."""
 
 import hashlib
+import importlib.util
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,6 +70,13 @@ class StaticFile:
     body: bytes
     content_type: str
     etag: str
+
+
+def folder() -> Path:
+    """Return where the page's files are installed: beside the browser worker, which is not imported."""
+    spec = importlib.util.find_spec("webrtc")
+    places = spec.submodule_search_locations if spec is not None else None
+    return Path(next(iter(places or ("webrtc",)))) / "static"
 
 
 def read_files(folder: Path) -> Mapping[str, StaticFile]:
