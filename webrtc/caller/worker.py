@@ -156,12 +156,6 @@ class CallerWorker:
     def on_send_message(self, leg_no: int, text: str) -> None:
         """The bundled caller has nothing to write."""
 
-    def on_send_message(self, leg_no: int, text: str) -> None:
-        """The caller has nothing to tell in writing."""
-
-    def on_signalling(self, command: commands.Signalling) -> None:
-        """Nobody calls the caller."""
-
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         self._with(leg_no, lambda call: call.end(cause, "we hung up"))
 
