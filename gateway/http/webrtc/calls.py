@@ -6,12 +6,13 @@ import time
 
 from aiohttp import web
 
+from gateway.errors import CallNotFound, CallOver, EndpointError
 from gateway.http.errors import ApiError
 from gateway.http.webrtc import conditions, descriptions
 from gateway.http.webrtc.admission import Admitted
 from gateway.http.webrtc.desk import Desk
 from gateway.http.webrtc.ports import BrowserOffer, Negotiation
-from gateway.http.webrtc.resources import Resource
+from gateway.http.webrtc.resources import Resource, not_found
 from gateway.model.ids import new_call_id
 
 log = logging.getLogger(__name__)
@@ -89,10 +90,15 @@ class _Signalling:
         fragment = descriptions.fragment(body)
         async with asyncio.timeout(PATCH_BOUND_S), resource.changing:
             conditions.check(if_match, resource.etag)  # another restart may have come first
-            if fragment.ufrag == resource.ufrag:
-                await desk.calls.add_candidates(resource.call_id, fragment.text)
-                return web.Response(status=204, headers={"ETag": f'"{resource.etag}"'})
-            restarted = await desk.calls.restart_ice(resource.call_id, fragment.text, resource.etag)
+            try:
+                if fragment.ufrag == resource.ufrag:
+                    await desk.calls.add_candidates(resource.call_id, fragment.text)
+                    return web.Response(status=204, headers={"ETag": f'"{resource.etag}"'})
+                restarted = await desk.calls.restart_ice(
+                    resource.call_id, fragment.text, resource.etag
+                )
+            except (CallNotFound, CallOver):
+                raise not_found() from None
             resource.ufrag, resource.etag = fragment.ufrag, restarted.etag
         response = web.Response(text=restarted.sdp, content_type=FRAGMENT_TYPE)
         response.headers["ETag"] = f'"{restarted.etag}"'
@@ -144,7 +150,7 @@ class _Signalling:
             raise
         except Exception as error:
             desk.refused(admitted, error)
-            raise
+            raise _told(error, resource.call_id) from error
         except BaseException:
             # This request is being cancelled: the server stops.
             desk.calls.hang_up(resource.call_id)
@@ -153,6 +159,18 @@ class _Signalling:
             negotiating.cancel()
             await asyncio.gather(negotiating, return_exceptions=True)
         return answer
+
+
+def _told(error: Exception, call_id: str) -> Exception:
+    """Return what a stranger is told of a fault; where and why it happened stays here."""
+    if isinstance(error, EndpointError | CallOver):
+        log.info("offer not taken", extra={"call_id": call_id, "reason": str(error)})
+    if isinstance(error, EndpointError):
+        words = "the call cannot be taken now; try again later"
+        return ApiError(503, error.code, words, headers={"Retry-After": "5"})
+    if isinstance(error, CallOver):
+        return ApiError(409, error.code, "the call ended before it was answered")
+    return error
 
 
 class _Gone(Exception):

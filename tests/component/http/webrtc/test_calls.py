@@ -5,7 +5,14 @@ import json
 
 import pytest
 
-from gateway.errors import EndpointError
+from gateway.errors import (
+    CallNotFound,
+    CallOver,
+    EndpointError,
+    IceSessionReplaced,
+    NoAgent,
+    OfferRefused,
+)
 from gateway.http.webrtc import calls as signalling
 from tests.component.http.webrtc.conftest import a_token, error_of
 from tests.support.fake_browser_calls import CANDIDATE, OFFER, PASSWORD, UFRAG, a_fragment
@@ -94,14 +101,48 @@ async def test_a_body_without_a_length_is_bounded_too(client, calls):
     assert calls.offers == []
 
 
-async def test_what_the_endpoint_refuses_is_told_in_its_words(client, calls, desk):
-    calls.fails = EndpointError("no worker")
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (EndpointError("worker 7: a secret"), (503, "endpoint.failed")),
+        (NoAgent("nobody"), (404, "agent.not_found")),
+        (OfferRefused("no common codec"), (400, "sdp.refused")),
+        (CallOver("no_media (a secret)"), (409, "call.over")),
+    ],
+)
+async def test_what_the_endpoint_refuses_is_told_without_secrets(
+    client, calls, desk, fault, expected
+):
+    calls.fails = fault
 
     answer = await offer(client)
 
-    assert answer.headers["Retry-After"] == "5"
-    assert await error_of(answer) == (503, "endpoint.failed")
+    assert ("Retry-After" in answer.headers) is (expected[0] == 503)
+    assert "secret" not in await answer.text()
+    assert await error_of(answer) == expected
     assert desk.resources.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (CallNotFound, (404, "call.not_found")),
+        (CallOver, (404, "call.not_found")),
+        (IceSessionReplaced, (412, "ice.stale")),
+        (EndpointError, (503, "endpoint.failed")),
+    ],
+)
+@pytest.mark.parametrize("ufrag", [UFRAG, "NewU"])
+async def test_a_patch_that_the_endpoint_refuses(client, calls, location, fault, expected, ufrag):
+    calls.fails = fault("a detail")
+
+    answer = await patch(client, location, a_fragment(ufrag), If_Match='"1"')
+    calls.fails = None
+    again = await patch(client, location, a_fragment(), If_Match='"1"')
+
+    assert calls.offers[0].call_id not in await answer.text()
+    assert await error_of(answer) == expected
+    assert again.status == 204
 
 
 async def test_no_call_is_taken_while_nobody_could(client, calls):
@@ -134,7 +175,8 @@ async def test_a_client_that_leaves_before_the_answer_is_hung_up(port, calls, de
     writer.close()
     await writer.wait_closed()
 
-    await eventually(lambda: calls.hung_up)
+    await eventually(lambda: calls.cancelled)
+    await eventually(lambda: not desk.resources.waiting)
 
     assert calls.hung_up == [calls.offers[0].call_id]
     assert (calls.cancelled, desk.resources.waiting, len(desk.resources)) == (1, 0, 0)
