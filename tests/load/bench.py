@@ -12,11 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.load import barge_in, calls, chaos, latency, sounds
+from tests.load import barge_in, browser_calls, calls, chaos, latency, sounds
 from tests.load.gateway_process import ECHO, GatewayProcess
 from tests.load.printing import Report
 
-SECTIONS = ("calls", "echo", "latency", "turns", "chaos")
+SECTIONS = ("calls", "echo", "latency", "turns", "browser", "chaos")
 _COUNTS = (1, 25, 50, 100, 200)
 _SHORT_S, _LONG_S, _QUICK_S = 20.0, 60.0, 12.0
 _GREETING_S = 90.0
@@ -78,6 +78,8 @@ def _run(
         case "turns":
             count = 2 if options.quick else 7
             barge_in.run(report, gateway, home / "turns", barge_in.prepare(), calls=count)
+        case "browser":
+            browser_calls.run(report, gateway, home, is_quick=options.quick)
         case "chaos":
             count = 200 if options.quick else _CHAOTIC
             chaos.run(report, gateway, home, _speech(), calls=count)

@@ -40,6 +40,8 @@ port = {http_port}
 port = {sip_port}
 max_calls = {max_calls}
 media_timeout_s = {media_timeout_s}
+[webrtc]
+calls_per_minute = 6000
 [greeting]
 gate_deadline_s = 200
 [agents.desk]
@@ -110,6 +112,10 @@ class GatewayProcess:
                 answer=json.dumps(ANSWER),
             )
         )
+
+    def web_url(self, agent: str) -> str:
+        """Return where to post offers to an agent."""
+        return f"http://127.0.0.1:{self._http_port}/webrtc/calls?agent={agent}"
 
     def start(self) -> None:
         """Return when calls are answered."""

@@ -38,7 +38,7 @@ def run(report: Report, gateway: GatewayProcess, directory: Path, *, calls: int)
     gateway.wait_for_calls(0, bound_s=15)
     time.sleep(1.5)
     found = calls_since(gateway.database, began_at)
-    firsts = [wait for call in found if (wait := _first_sample_ms(call)) is not None]
+    firsts = [wait for call in found if (wait := first_sample_ms(call)) is not None]
     answers = [line.offset_ms for call in found if (line := call.first("answered")) is not None]
     whole = sum(_is_whole(call) for call in found)
     spread_ms = (found[-1].offered_at - found[0].offered_at) * 1000 if found else float("nan")
@@ -68,7 +68,8 @@ def run(report: Report, gateway: GatewayProcess, directory: Path, *, calls: int)
     report.promise("greetings heard whole", "all", f"{whole} of {calls}", whole == calls)
 
 
-def _first_sample_ms(call: Call) -> float | None:
+def first_sample_ms(call: Call) -> float | None:
+    """Return how long after the call was up the greeting began; None if it did not."""
     started = call.first("greeting_started")
     ready = [line for kind in ("answered", "media_up") if (line := call.first(kind)) is not None]
     if started is None or len(ready) < 2:

@@ -45,7 +45,11 @@ def family(root: int) -> dict[str, list[int]]:
         except OSError:
             continue  # it ended while we looked
         name = "other"
-        for module, title in (("telephony", "telephony"), ("agents.speech", "speech")):
+        for module, title in (
+            ("telephony", "telephony"),
+            ("webrtc", "webrtc"),
+            ("agents.speech", "speech"),
+        ):
             if any(word == module or word.startswith(module + ".") for word in command):
                 name = title
         found.setdefault(name, []).append(pid)
