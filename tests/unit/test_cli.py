@@ -76,6 +76,7 @@ def test_every_subcommand_has_a_target_that_exists():
         ["config", "show"],
         ["calls", "c_1", "--json"],
         ["hangup", "c_1"],
+        ["token", "--agent", "echo", "--ttl", "60"],
         ["rehearse"],
         ["version"],
     ):

@@ -1,7 +1,8 @@
-"""`offhook calls` and `offhook hangup` against the real API on a real socket."""
+"""`offhook calls`, `hangup` and `token` against the real API on a real socket."""
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -9,8 +10,14 @@ from gateway import api_token, cli
 from gateway.commands.exits import Exit
 from gateway.config import Config, GatewaySection, HttpSection
 from gateway.http.server import HttpServer, build_app
+from gateway.http.webrtc.desk import Desk
+from gateway.http.webrtc.routes import add_routes
+from gateway.http.webrtc.tokens import TokenSigner
 from gateway.metrics import Metrics
+from tests.support.fake_browser_calls import FakeBrowserCalls
 from tests.support.fake_http_ports import FakeGateway, a_call, a_line
+
+SIGNER = TokenSigner("s" * 48)
 
 
 @pytest.fixture
@@ -36,6 +43,8 @@ async def offhook(fake, tmp_path, monkeypatch, capsys):
         archive=fake,
         registry=Metrics().registry,
     )
+    calls = FakeBrowserCalls()
+    add_routes(app, Desk(config, SIGNER, calls, calls), {})
     server = HttpServer(config.http, app)
     port = await server.start()
     file = tmp_path / "offhook.toml"
@@ -108,3 +117,27 @@ async def test_no_gateway_is_told_with_the_remedy(offhook):
     assert code == Exit.UNREACHABLE
     assert "no gateway answers" in complained
     assert "offhook serve" in complained
+
+
+async def test_a_token_is_printed_and_nothing_else(offhook):
+    wanted = ("--agent", "echo", "--name", "Ann", "--subject", "7", "--ttl", "60")
+    code, told, _ = await offhook("token", *wanted, "--max-call", "90")
+
+    assert code == Exit.OK
+    claims = SIGNER.check(told.strip(), now_s=time.time())
+    assert (claims.agent, claims.name, claims.subject) == ("echo", "Ann", "7")
+    assert claims.max_call_s == 90
+    assert 55 < claims.exp_s - time.time() <= 60
+
+
+async def test_a_token_has_defaults_and_can_be_read_by_machines(offhook):
+    _, told, _ = await offhook("token", "--json")
+
+    assert json.loads(told)["agent"] == "receptionist"
+
+
+async def test_a_token_for_nobody_is_refused(offhook):
+    code, told, complaint = await offhook("token", "--agent", "nobody")
+
+    assert (code, told) == (Exit.FAILED, "")
+    assert "there is no agent of this name (agent.not_found)" in complaint
