@@ -232,7 +232,7 @@ class WebrtcSection(Section):
     """How long a token is good for, unless whoever asks for it says otherwise."""
     calls_per_minute: int = Field(default=60, ge=1, le=10_000)
     """Most offers of one address in a minute."""
-    connect_bound_s: float = Field(default=20.0, ge=2, le=120)
+    connect_bound_s: float = Field(default=20.0, ge=2, le=35)
     """A call whose transport is not up so long after the answer is ended."""
     grace_s: float = Field(default=20.0, ge=0, le=120)
     """How long a call whose transport broke waits for the browser to come back."""

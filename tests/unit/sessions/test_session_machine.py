@@ -10,8 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gateway.config import AgentBase, EarlySpeech, GreetingSection
 from gateway.media.hearing import AudioGone
+from gateway.model.events import Capabilities
 from gateway.model.hangup import HangupCause
-from gateway.model.line import HeldSpeech, Line, PlaybackEnded, PlaybackStarted
+from gateway.model.line import HeldSpeech, Line, PlaybackEnded, PlaybackStarted, TextTyped
 from gateway.rooms.timeline import Kind
 from gateway.sessions.state import SessionState
 from tests.support.virtual_clock import VirtualClockLoop
@@ -61,6 +62,7 @@ class SessionMachine(RuleBasedStateMachine):
         answers=st.sampled_from([True, True, True, False]),
         loses_marks=st.sampled_from([False, False, True]),
         reports_end=st.sampled_from([True, True, False]),
+        has_screen=st.booleans(),
         deadline_s=st.sampled_from([2.0, 60.0]),
         head_start_s=st.sampled_from([0.0, 0.3, 2.5, 8.0]),
         earliest_end=st.integers(0, 25),
@@ -74,6 +76,7 @@ class SessionMachine(RuleBasedStateMachine):
         answers: bool,
         loses_marks: bool,
         reports_end: bool,
+        has_screen: bool,
         deadline_s: float,
         head_start_s: float,
         earliest_end: int,
@@ -105,6 +108,7 @@ class SessionMachine(RuleBasedStateMachine):
             )
             self.bench.leg.loses_marks = loses_marks
             self.bench.leg.reports_end = reports_end
+            self.bench.leg.capabilities = Capabilities(messages=has_screen)
             if not answers:
                 self.bench.leg.answer_s = None
             self.bench.start()
@@ -112,6 +116,7 @@ class SessionMachine(RuleBasedStateMachine):
 
         self.policy = policy
         self.steps = 0
+        self.written = 0
         self.earliest_end = earliest_end
         self.do(start)
         self.do(lambda: asyncio.sleep(head_start_s))
@@ -159,6 +164,12 @@ class SessionMachine(RuleBasedStateMachine):
     def key(self, digit: str) -> None:
         if self.bench.leg.answered:
             self.do(lambda: self.bench.leg.press(digit))
+
+    @rule()
+    def caller_writes(self) -> None:
+        if self.bench.leg.answered:
+            self.written += 1
+            self.do(lambda: self.bench.writes(f"text {self.written}"))
 
     @precondition(may_end)
     @rule(
@@ -279,6 +290,29 @@ class SessionMachine(RuleBasedStateMachine):
         users = [index for index, entry in enumerate(said) if entry[0] == "user"]
         if greetings and users:
             assert min(greetings) < min(users)
+
+    @invariant()
+    def what_was_written_is_told_in_order_and_only_once(self) -> None:
+        typed = [entry[1] for entry in self.bench.recorder.said() if entry[1].startswith("text ")]
+        told = [event.text for event in self.agent.told if isinstance(event, TextTyped)]
+        order = [f"text {number}" for number in range(1, self.written + 1)]
+        assert [text for text in order if text in typed] == typed
+        assert [text for text in order if text in told] == told
+        if told and not self.bench.session.is_gate_open:
+            raise AssertionError("told behind the gate")
+
+    @invariant()
+    def the_screen_is_told_the_truth(self) -> None:
+        messages = self.bench.leg.messages
+        if not self.bench.leg.capabilities.messages:
+            assert not messages
+            return
+        assert sum(each["type"] == "gate" for each in messages) <= 1
+        assert sum(each["type"] == "ended" for each in messages) <= 1
+        final = [each["id"] for each in messages if each["type"] == "line" and each["final"]]
+        assert len(final) == len(set(final))
+        later = {each["id"]: each["final"] for each in messages if each["type"] == "line"}
+        assert all(later[number] for number in final)
 
     @invariant()
     def every_playback_ends_at_most_once(self) -> None:
