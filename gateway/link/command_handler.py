@@ -36,7 +36,11 @@ class CommandHandler(Protocol):
         """Press keys (RFC 4733); `digits` has only `0123456789*#ABCD`."""
 
     def on_send_message(self, leg_no: int, text: str) -> None:
-        """Send a text message to the far end; dropped where there is nobody to take it."""
+        """Send a text message to the far end; dropped where nobody takes any.
+
+        What comes before the far end can take it (its data channel opens after the audio) waits for
+        that, in order and bounded.
+        """
 
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         """End the call now; the marks that wait come back cleared, then `Ended(cause)` follows."""
