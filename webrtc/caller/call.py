@@ -87,7 +87,7 @@ class CallerCall:
         """Press keys, over the data channel."""
         for digit in digits:
             if self._line is None or not self._line.tell({"type": "dtmf", "digit": digit}):
-                self._log.warning("cannot send keys", extra={"reason": "the channel is not open"})
+                self._log.warning("cannot send keys", extra={"reason": "the channel is closed"})
                 return
 
     def tick(self) -> bytes | None:

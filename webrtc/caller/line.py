@@ -32,6 +32,8 @@ _START_FRAMES = 3
 """Frames that are gathered before the first is handed out (again): they come unevenly."""
 _HEARD_FRAMES = 25
 """Most frames heard and not taken; when full the oldest goes."""
+_UNTOLD_MOST = 32
+"""Messages that wait for the data channel; when full the oldest goes."""
 _SILENCE = bytes(FRAME_BYTES)
 
 
@@ -70,6 +72,8 @@ class Line:
         self._peer.addTrack(self._microphone)
         self._channel = self._peer.createDataChannel(CHANNEL)
         self._channel.on("message", self._on_text)
+        self._channel.on("open", self._on_open)
+        self._untold: deque[str] = deque(maxlen=_UNTOLD_MOST)
         self._heard: deque[bytes] = deque(maxlen=_HEARD_FRAMES)
         self._is_filling = True
         self._listening: asyncio.Task[None] | None = None
@@ -104,10 +108,15 @@ class Line:
         return self._heard.popleft() if self._heard else _SILENCE
 
     def tell(self, message: dict[str, Any]) -> bool:
-        """Send a message over the data channel; False if it is not open."""
-        if self._channel.readyState != "open":
-            return False
-        self._channel.send(json.dumps(message))
+        """Send a message over the data channel, or as soon as it opens; False if it is closed."""
+        text = json.dumps(message)
+        match self._channel.readyState:
+            case "open":
+                self._channel.send(text)
+            case "connecting":
+                self._untold.append(text)
+            case _:
+                return False
         return True
 
     async def close(self) -> None:
@@ -123,6 +132,10 @@ class Line:
             return
         self._state = state
         self._on_state(state)
+
+    def _on_open(self) -> None:
+        while self._untold:
+            self._channel.send(self._untold.popleft())
 
     def _on_text(self, data: str | bytes) -> None:
         try:
