@@ -8,17 +8,22 @@ const STEP_PERCENT = 10;
 
 export class MeterView {
   #bar = element("span.meter-fill");
+  #label = element("span.meter-label", { "aria-hidden": "true" });
   #track;
   #read = () => 0;
   #shown = 0;
 
-  constructor(label) {
+  constructor(name) {
     this.#track = element("span.meter-track", {
-      role: "meter", "aria-label": `${label}: level`, "aria-valuemin": "0", "aria-valuemax": "100",
-      "aria-valuenow": "0",
+      role: "meter", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0",
     }, [this.#bar]);
-    this.label = element("span.meter-label", { text: label, "aria-hidden": "true" });
-    this.root = element("div.meter", {}, [this.label, this.#track]);
+    this.root = element("div.meter", {}, [this.#label, this.#track]);
+    this.setName(name);
+  }
+
+  setName(name) {
+    this.#label.textContent = name;
+    this.#track.setAttribute("aria-label", `${name}: level`);
   }
 
   setSource(read) {

@@ -79,7 +79,7 @@ export class CallPanel extends EventTarget {
     this.#options = { ...this.#options, agent, title };
     this.#stage.setName(title);
     this.#lines.setAgentName(title);
-    this.#agentMeter.label.textContent = title;
+    this.#agentMeter.setName(title);
     this.root.setAttribute("aria-label", `Call ${title}`);
   }
 

@@ -17,6 +17,7 @@ export class Peer extends EventTarget {
   #burst = null;
   #isTrickling = false;
   #isComplete = false;
+  #onComplete = () => {};
 
   /** @param {{iceServers: RTCIceServer[], isRelayOnly: boolean}} settings */
   constructor({ iceServers, isRelayOnly }) {
@@ -67,7 +68,9 @@ export class Peer extends EventTarget {
     await this.#gatheredOr(GATHER_BOUND_MS);
     const { sdp } = this.#pc.localDescription;
     this.#unsent = [];
-    return fragmentOf(sdp, candidatesOf(sdp), this.#pc.iceGatheringState === "complete");
+    const isComplete = this.#isComplete;
+    this.#isComplete = false;
+    return fragmentOf(sdp, candidatesOf(sdp), isComplete);
   }
 
   /** Take the gateway's fragment that answers a restart. */
@@ -103,8 +106,11 @@ export class Peer extends EventTarget {
   }
 
   #gathered(candidate) {
-    if (candidate === null || candidate.candidate === "") this.#isComplete = true;
-    else this.#unsent.push(candidate.candidate);
+    // Not by the gathering state: right after a restart it still says that the last one is complete.
+    if (candidate === null) {
+      this.#isComplete = true;
+      this.#onComplete();
+    } else if (candidate.candidate !== "") this.#unsent.push(candidate.candidate);
     if (this.#isTrickling) this.#flushSoon();
   }
 
@@ -119,20 +125,14 @@ export class Peer extends EventTarget {
     }, BURST_MS);
   }
 
+  /** Resolves when all candidates are known, or when it has taken long enough. */
   #gatheredOr(boundMs) {
     return new Promise((resolve) => {
-      const bound = setTimeout(finish, boundMs);
-      const pc = this.#pc;
-      function finish() {
+      const bound = setTimeout(resolve, boundMs);
+      this.#onComplete = () => {
         clearTimeout(bound);
-        pc.removeEventListener("icegatheringstatechange", check);
         resolve();
-      }
-      function check() {
-        if (pc.iceGatheringState === "complete") finish();
-      }
-      pc.addEventListener("icegatheringstatechange", check);
-      check();
+      };
     });
   }
 }

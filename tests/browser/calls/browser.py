@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from gateway.media.wav import write_wav
 from gateway.model.frame import RATE_HZ
+from tests.interop.gateway.matching import find, loud_part
 
 Samples = npt.NDArray[np.float64]
 PROGRAM = "chromium"
@@ -33,6 +34,9 @@ _ARGUMENTS = (
 _ALLOW = "--use-fake-ui-for-media-stream"
 _DENY = "--use-fake-ui-for-media-stream=deny"
 PAGE_BOUND_MS = 15_000
+PIECE_SAMPLES = RATE_HZ * 3 // 10
+PIECE_LEVEL = 300
+"""Root mean square below which a piece is a pause between words, which is found everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,3 +172,20 @@ def speak_into(path: Path, *parts: bytes | float) -> Path:
     )
     write_wav(path, pcm)
     return path
+
+
+def spoken_in_pieces(reference: Samples, heard_sound: Samples) -> tuple[float, bool]:
+    """Return how well the worst piece of a sound was found, and whether all came in their order.
+
+    Piece by piece: a browser's jitter buffer stretches and shrinks what it plays, by less than can be
+    heard, but over a whole sentence by more than a correlation bears.
+    """
+    loud = loud_part(reference)
+    pieces = [
+        piece
+        for start in range(0, len(loud) - PIECE_SAMPLES + 1, PIECE_SAMPLES)
+        if np.sqrt(np.mean((piece := loud[start : start + PIECE_SAMPLES]) ** 2)) > PIECE_LEVEL
+    ]
+    found = [find(piece, heard_sound) for piece in pieces]
+    starts = [match.start_s for match in found]
+    return min(match.correlation for match in found), starts == sorted(starts)

@@ -1,6 +1,7 @@
 """Starts Debian's Chromium for a test, and opens pages that fail the test if the page itself fails."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,9 +40,7 @@ class Chromium:
             sound = f"--use-file-for-fake-audio-capture={microphone}%noloop"
             arguments = [*ALWAYS, GRANTING, sound]
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=str(program), args=arguments
-            )
+            browser = await playwright.chromium.launch(executable_path=str(program), args=arguments)
             yield cls(browser)
             await browser.close()
 
@@ -68,3 +67,10 @@ async def call(opened: Page, *, until: str = "in_call") -> None:
 
 async def wait_for_state(opened: Page, state: str, timeout_s: float = 15.0) -> None:
     await opened.wait_for_selector(f".panel[data-state={state}]", timeout=timeout_s * 1000)
+
+
+async def until(condition: Callable[[], object], bound_s: float = 5.0) -> None:
+    """Wait until something that happens in the far end, with no event of its own, has happened."""
+    async with asyncio.timeout(bound_s):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
