@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 BUILD_OPTIONS := $(if $(TARBALL),--tarball $(TARBALL)) $(if $(PUBLISHED),--published)
 RUN_PACKAGES := espeak-ng
-TEST_PACKAGES := sip-tester baresip-core espeak-ng sox
+TEST_PACKAGES := sip-tester baresip-core espeak-ng sox chromium coturn iproute2
 APT := DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --option DPkg::Lock::Timeout=300
 
 .PHONY: run setup test unit interop lint types format bench clean pjsua2 models system-packages test-packages

@@ -12,7 +12,11 @@ ROOT = Path(__file__).parent
 MARKED = {"component", "interop", "models", "browser", "load", "docs"}
 TIMED = {"interop", "models", "browser", "load"}
 """Folders whose tests look at the clock: asyncio's debug mode would slow down what they measure."""
-TOOLS = {"interop": ("sipp", "baresip"), "models": ("espeak-ng",)}
+TOOLS = {
+    "interop": ("sipp", "baresip"),
+    "models": ("espeak-ng",),
+    "browser": ("chromium", "turnserver", "ip"),
+}
 _DEBUG = "PYTHONASYNCIODEBUG"
 
 

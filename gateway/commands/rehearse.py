@@ -100,7 +100,7 @@ def _with_record(
     # SIP has an id of the call that both sides know; a browser's call has its caller's name.
     key, value = "foreign_id", rehearsed.observed.foreign_id
     if plan.is_webrtc:
-        key, value = "caller", plan.caller
+        key, value = "caller", f"web:{plan.caller}"
     if not value:
         return report, []
     try:

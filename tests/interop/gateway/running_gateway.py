@@ -38,7 +38,7 @@ def until(ask: Callable[[], T], bound_s: float, what: str) -> T:
 class RunningGateway:
     """One gateway process with its workers; use as a context manager.
 
-    `settings` is the end of its configuration file; `sip` and `speech` are added to these sections. With
+    `settings` is the end of its configuration file; `sip`, `speech` and `http` are added to these sections. With
     the same `directory` it is the same gateway again, started anew.
     """
 
@@ -51,6 +51,7 @@ class RunningGateway:
         data_dir: Path | None = None,
         sip: str = "",
         speech: str = "workers = 1",
+        http: str = "",
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -68,6 +69,7 @@ cache_dir = {json.dumps(str(cache))}
 log_format = "json"
 [http]
 port = {self.http_port}
+{http}
 [sip]
 port = {self.sip_port}
 {sip}
@@ -132,9 +134,29 @@ port = {self.sip_port}
         ]
 
     def pids(self, name: str) -> list[int]:
-        """Return the worker processes of a kind, `telephony` or `speech`."""
+        """Return the worker processes of a kind, `telephony`, `webrtc` or `speech`."""
         assert self.process is not None
         return processes.family(self.process.pid).get(name, [])
+
+    # Browser calls ----------------------------------------------------------------------------------
+
+    def web_url(self, agent: str = "") -> str:
+        """Return where to post offers, to an agent or to the one called by default."""
+        query = f"?agent={agent}" if agent else ""
+        return f"http://127.0.0.1:{self.http_port}/webrtc/calls{query}"
+
+    def mint(self, agent: str, subject: str, **wanted: object) -> str:
+        """Return a token of the gateway's API; the caller in its records is `web:` and the subject."""
+        body = json.dumps({"agent": agent, "subject": subject, **wanted}).encode()
+        token = (self.data_dir / "api-token").read_text().strip()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http_port}/api/v1/webrtc/tokens",
+            data=body,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            minted: str = json.load(answer)["token"]
+            return minted
 
     # HTTP -------------------------------------------------------------------------------------------
 
