@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from aiohttp import web
+
 from agents.build import build_agents, close_agents
 from agents.caller_voice import CallerVoice
 from agents.hearing.hub import HearingHub
@@ -19,8 +21,9 @@ from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.speech.wire import JobKind
 from agents.voices import EspeakVoice, LocalVoice
-from gateway import api_token, clips
+from gateway import api_token, clips, webrtc_secret
 from gateway.config import Config
+from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
 from gateway.http.ports import Check
@@ -85,6 +88,15 @@ class Gateway:
             ),
         )
         self.sip: WorkerEndpoint | None = None
+        self.browser: BrowserEndpoint | None = None
+        if config.webrtc.enabled:
+            argv = webrtc_argv(config, config.gateway.data_dir / "webrtc.json")
+            self.browser = BrowserEndpoint(
+                [argv] * config.webrtc.workers,
+                offers=self.registry,
+                ticks=self.hearing,
+                metrics=self.metrics,
+            )
         self._stack = AsyncExitStack()
         self._ahead: asyncio.Task[None] | None = None
         self._started = False
@@ -120,6 +132,9 @@ class Gateway:
             )
             stack.push_async_callback(self.sip.stop)
             await self.sip.start()
+        if self.browser is not None:
+            stack.push_async_callback(self.browser.stop)
+            await self.browser.start()
         self._started = True
         self._ahead = asyncio.create_task(self._render_rest(), name="render ahead")
         log.info("ready", extra={"sip": f"{self.config.sip.host}:{self.config.sip.port}"})
@@ -128,6 +143,8 @@ class Gateway:
         """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""
         if self.sip is not None:
             self.sip.drain()
+        if self.browser is not None:
+            self.browser.drain()
         await self.registry.drain(DRAIN_S)
 
     async def stop(self) -> None:
@@ -144,11 +161,13 @@ class Gateway:
         live = self.registry.statistics()
         speech = self.speech.statistics()
         sip = self.sip is not None and self.sip.is_ready
+        browser = self.browser is None or self.browser.is_ready
         return (
             Check(name="store", ok=not self.store.trouble(), detail=self.store.trouble()),
             Check(name="hearing", ok=self.hearing.is_running),
             Check(name="speech", ok=speech.ready > 0, detail=f"{speech.ready} workers"),
             Check(name="sip", ok=sip or not self.config.sip.enabled, detail=self._sip_detail()),
+            Check(name="webrtc", ok=browser, detail=self._webrtc_detail()),
             Check(
                 name="accepting",
                 ok=self._started and not live.is_draining,
@@ -168,6 +187,12 @@ class Gateway:
         if self.sip is None:
             return "" if self.config.sip.enabled else "off"
         return str(self.sip.facts.get("listeners", "")) if self.sip.is_ready else "worker is down"
+
+    def _webrtc_detail(self) -> str:
+        if self.browser is None:
+            return "off"
+        up = sum(worker.is_ready for worker in self.browser.workers)
+        return f"{up} of {len(self.browser.workers)} workers"
 
     # Inside -----------------------------------------------------------------------------------
 
@@ -198,6 +223,18 @@ def telephony_argv(config: Config, path: Path) -> ArgvFactory:
 
     def argv(link_fd: int) -> Sequence[str]:
         worker = (sys.executable, "-m", "telephony")
+        return (*worker, "--link-fd", str(link_fd), "--config-json", str(path))
+
+    return argv
+
+
+def webrtc_argv(config: Config, path: Path) -> ArgvFactory:
+    """Return how to start a worker for browser calls; its configuration is written to `path` each time."""
+
+    def argv(link_fd: int) -> Sequence[str]:
+        path.touch(mode=0o600)
+        path.write_text(config.model_dump_json())
+        worker = (sys.executable, "-m", "webrtc")
         return (*worker, "--link-fd", str(link_fd), "--config-json", str(path))
 
     return argv
@@ -246,6 +283,8 @@ async def serve(config: Config) -> None:
         archive=gateway.store,
         registry=gateway.metrics.registry,
     )
+    if gateway.browser is not None:
+        serve_browsers(http, config, gateway, gateway.browser)
     server = HttpServer(config.http, http)
     try:
         await server.start()
@@ -268,6 +307,28 @@ async def serve(config: Config) -> None:
         await gateway.stop()
         await server.stop()
         log.info("stopped")
+
+
+def serve_browsers(
+    http: web.Application, config: Config, gateway: Gateway, browser: BrowserEndpoint
+) -> None:
+    """Add page and signalling of browser calls; made before anything starts, so that mistakes show at once.
+
+    Raises `ConfigError` or `AssetError`.
+    """
+    try:
+        # The library for tokens comes with the extra `webrtc`, which a gateway for telephones need not have.
+        from gateway.http.webrtc import page, routes
+        from gateway.http.webrtc.desk import Desk
+        from gateway.http.webrtc.tokens import TokenSigner
+    except ImportError as error:
+        raise ConfigError(
+            f"webrtc.enabled: {error.name} is not installed; run `make setup`, "
+            "or set webrtc.enabled = false"
+        ) from error
+    desk = Desk(config, TokenSigner(webrtc_secret.ensure(config)), browser, gateway)
+    desk.load()
+    routes.add_routes(http, desk, page.read_files(page.folder()))
 
 
 async def rehearse(config: Config, plan: Plan) -> Rehearsed:
