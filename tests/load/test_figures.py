@@ -2,9 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from tests.load.figures import between, histogram_percentile, percentile
+from tests.load.web_far_end import encode
+from tests.load.web_heard import LOUD, SOFT, HeardCall, HeardPacket, decode_levels
 from tests.load.wire import Packet, Wire
 
 
@@ -45,3 +48,28 @@ def test_missing_packets_are_counted_across_the_wrap():
 
     assert wire.missing == 1
     assert wire.intervals_ms == pytest.approx([40.0, 20.0])
+
+
+def _heard(*packets: tuple[float, float], up_s: float = 10.0) -> HeardCall:
+    return HeardCall("", 9.9, up_s, [HeardPacket(*packet) for packet in packets], missing=0)
+
+
+def test_the_first_sound_is_counted_from_the_transport() -> None:
+    call = _heard((9.99, 0), (10.01, 0), (10.03, 300), (10.05, 300))
+    assert call.first_after_up_ms(0) == 0
+    assert call.first_after_up_ms(250) == pytest.approx(30)
+    assert call.first_after_up_ms(1_000) is None
+    assert call.connect_ms == pytest.approx(100)
+
+
+def test_packets_with_sound_are_counted_within_the_look() -> None:
+    call = _heard((10.0, 500), (10.02, 500), (10.04, 30), (11.0, 500))
+    assert call.loud_after(10.01, 0.5) == 1
+    assert call.loud_after(9.0, 0.5) == 0
+
+
+def test_levels_of_opus_packets_are_those_of_what_was_said() -> None:
+    loud = (8_000 * np.sin(np.arange(16_000) / 8)).astype("<i2").tobytes()
+    levels = decode_levels(encode(bytes(16_000) + loud))
+    assert max(levels[:20]) < SOFT
+    assert min(levels[30:70]) > LOUD
