@@ -1,1 +1,1 @@
-"""The browser worker; empty until calls from browsers are served."""
+"""The browser worker: terminates WebRTC calls and hands their audio to the gateway."""

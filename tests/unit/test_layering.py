@@ -31,8 +31,9 @@ ONLY_IN = {
         "telephony/media_port.py",
         "telephony/engine.py",
     },
-    "aiortc": {"webrtc/peer.py", "webrtc/tracks.py", "webrtc/caller/line.py"},
-    "av": {"webrtc/peer.py", "webrtc/tracks.py", "webrtc/caller/line.py"},
+    "aiortc": {"webrtc/peer.py", "webrtc/ice.py", "webrtc/caller/line.py"},
+    "aioice": {"webrtc/ice.py"},
+    "av": {"webrtc/caller/line.py"},
     "audioop": {"gateway/media/g711.py"},
 }
 """Library → the files that may import it: everything else is testable without."""
