@@ -16,7 +16,7 @@ SCRIPT = """\
 > hello
 When are you open?
 > nine to five
-[5]
+keys: 5
 """
 
 
