@@ -4,8 +4,9 @@ Assembled from their parts instead of `RTCPeerConnection`, for two reasons. ICE 
 a path whose ICE session is exchanged beneath it. And media never waits: packets are decrypted and handed on
 where they arrive, and sent where they are made, without a task or a thread of their own.
 
-This file and `ice.py` are the only ones of the worker that know aiortc. What they use beyond its documented interface (`_rx_srtp`,
-`_tx_srtp`, `_task` of DTLS; `_nominated` and the overridden methods of `Connection`) is covered by tests.
+This file and `ice.py` are the only ones of the worker that know aiortc. What they use beyond its
+documented interface (`_rx_srtp`, `_tx_srtp`, `_task` of DTLS; `_nominated` and the overridden methods of
+aioice's `Connection`) is covered by tests.
 """
 
 import asyncio
