@@ -109,7 +109,10 @@ export class CallPanel extends EventTarget {
     });
     on("state", (state) => this.#show(state));
     on("session", (session) => this.#session(session));
-    on("line", (line) => this.#lines.show(this.#transcript.update(line)));
+    on("line", (line) => {
+      this.#transcript.update(line);
+      this.#lines.show(this.#transcript.lines);
+    });
     on("microphone", (problem) => this.#microphone(problem));
     on("quality", (figures) => this.#quality.show(figures));
     on("level-source", ({ side, read }) => this.#meterOf(side).setSource(read));
@@ -168,7 +171,7 @@ export class CallPanel extends EventTarget {
   #finish() {
     this.#open(null);
     this.#transcript.settle();
-    for (const line of this.#transcript.lines) this.#lines.show(line);
+    this.#lines.show(this.#transcript.lines);
     this.#agentMeter.setSource(null);
     this.#callerMeter.setSource(null);
     const { cause, failure } = this.#call.outcome;
@@ -227,8 +230,8 @@ export class CallPanel extends EventTarget {
   #type(words) {
     const line = this.#transcript.addTyped(words);
     const isSent = this.#call?.sendText(words, line.id) ?? false;
-    if (isSent) this.#lines.show(line);
-    else this.#transcript.remove(line);
+    if (!isSent) this.#transcript.remove(line);
+    this.#lines.show(this.#transcript.lines);
     return isSent;
   }
 

@@ -1,6 +1,15 @@
-/** The conversation as lines: interim text grows in place, typed text is shown before it comes back. */
+/** The conversation as lines: interim text grows in place, typed text is shown before it is confirmed. */
 
 const MAX_LINES = 500;
+
+/** How it stands with a line that was typed; spoken lines are `SPOKEN`. */
+export const Delivery = Object.freeze({
+  SPOKEN: "spoken",
+  SENDING: "sending",
+  DELIVERED: "delivered",
+  /** The call ended before the gateway took it. */
+  LOST: "lost",
+});
 
 export class Transcript {
   #lines = [];
@@ -11,16 +20,19 @@ export class Transcript {
   }
 
   /**
-   * Take a line as the gateway tells it; return the line as it now stands.
+   * Take a line as the gateway tells it; return the line as it now stands, or null if it is no more.
    *
-   * The same id again replaces the text. The gateway's copy of a typed line takes the typed one's place.
+   * The same id again replaces the text: a typed line is confirmed under the id that it was sent with,
+   * and one of which nothing was heard after all is taken out.
    */
   update({ id, who, text, isFinal, isInterrupted }) {
-    const line = this.#lines.find((each) => each.id === id) ?? this.#adopt(who, text);
-    if (line === undefined) {
-      return this.#append({ id, who, text, isFinal, isInterrupted, isTyped: false });
-    }
-    return Object.assign(line, { id, text, isFinal, isInterrupted });
+    const line = this.#lines.find((each) => each.id === id)
+      ?? this.#append({ id, who, delivery: Delivery.SPOKEN });
+    if (line.delivery === Delivery.SENDING) line.delivery = Delivery.DELIVERED;
+    Object.assign(line, { text, isFinal, isInterrupted });
+    if (!isFinal || text !== "") return line;
+    this.remove(line);
+    return null;
   }
 
   /** Add what the person typed; returns the line, whose id goes with the message. */
@@ -28,29 +40,25 @@ export class Transcript {
     const id = `typed-${this.#nextTyped}`;
     this.#nextTyped += 1;
     return this.#append({
-      id, who: "caller", text, isFinal: true, isInterrupted: false, isTyped: true,
+      id, who: "caller", text, isFinal: true, isInterrupted: false, delivery: Delivery.SENDING,
     });
   }
 
-  /** Take a line out again: it could not be sent. */
+  /** Take a line out again. */
   remove(line) {
     this.#lines = this.#lines.filter((each) => each !== line);
   }
 
-  /** Interim text will not become final any more. */
+  /** The call is over: interim text will not become final, unconfirmed text will not arrive. */
   settle() {
-    for (const line of this.#lines) line.isFinal = true;
+    for (const line of this.#lines) {
+      line.isFinal = true;
+      if (line.delivery === Delivery.SENDING) line.delivery = Delivery.LOST;
+    }
   }
 
   clear() {
     this.#lines = [];
-  }
-
-  #adopt(who, text) {
-    if (who !== "caller") return undefined;
-    return this.#lines.find(
-      (line) => line.isTyped && line.id.startsWith("typed-") && line.text === text.trim(),
-    );
   }
 
   #append(line) {

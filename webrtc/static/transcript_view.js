@@ -1,8 +1,13 @@
 /** The conversation in writing. Follows the newest line unless the person has scrolled up to read. */
 
 import { element } from "./dom.js";
+import { Delivery } from "./transcript.js";
 
 const NEAR_END_PX = 48;
+const NOTES = {
+  [Delivery.SPOKEN]: "", [Delivery.SENDING]: "sending", [Delivery.DELIVERED]: "typed",
+  [Delivery.LOST]: "not delivered",
+};
 
 export class TranscriptView {
   // Not live for screen readers: the agent's lines are heard already, and a second voice reading them
@@ -27,21 +32,22 @@ export class TranscriptView {
     this.#agentName = name;
   }
 
-  show(line) {
-    const item = this.#shown.get(line) ?? this.#append(line);
-    item.classList.toggle("is-interim", !line.isFinal);
-    item.classList.toggle("is-interrupted", line.isInterrupted);
-    item.querySelector(".words").textContent = line.text || "…";
-    const note = line.isInterrupted ? "interrupted" : line.isTyped ? "typed" : "";
-    item.querySelector(".line-note").textContent = note;
+  /** Show the lines as they now stand, oldest first. */
+  show(lines) {
+    for (const [line, item] of this.#shown) {
+      if (!lines.includes(line)) {
+        item.remove();
+        this.#shown.delete(line);
+      }
+    }
+    for (const line of lines) this.#write(this.#shown.get(line) ?? this.#append(line), line);
+    this.#empty.hidden = lines.length > 0;
     this.#follow();
   }
 
   clear() {
-    this.#shown.clear();
-    this.#list.replaceChildren();
-    this.#empty.hidden = false;
     this.#isFollowing = true;
+    this.show([]);
   }
 
   #follow() {
@@ -63,7 +69,17 @@ export class TranscriptView {
     ]);
     this.#shown.set(line, item);
     this.#list.append(item);
-    this.#empty.hidden = true;
     return item;
   }
+
+  #write(item, line) {
+    item.classList.toggle("is-interim", !line.isFinal);
+    item.classList.toggle("is-interrupted", line.isInterrupted);
+    write(item.querySelector(".words"), line.text);
+    write(item.querySelector(".line-note"), line.isInterrupted ? "interrupted" : NOTES[line.delivery]);
+  }
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,10 @@ def reference(cache: Path) -> Callable[[str], Samples]:
     voice = LocalVoice(SpeechPool(SpeechSection())).name
 
     def load(text: str) -> Samples:
-        speech = asyncio.run(SpeechCache(cache / "speech").get(voice, text))
+        # Playwright has a loop running on the tests' thread.
+        found = SpeechCache(cache / "speech").get(voice, text)
+        with ThreadPoolExecutor(1) as thread:
+            speech = thread.submit(asyncio.run, found).result()
         assert speech is not None, f"not in the cache: {text}"
         return np.frombuffer(speech.pcm, dtype="<i2").astype(np.float64)
 

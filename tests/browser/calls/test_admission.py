@@ -60,7 +60,7 @@ def test_a_token_is_good_for_one_call(web_desk: RunningGateway, web_call: WebCal
 
 def test_expired_and_forged_tokens_are_refused(web_desk: RunningGateway) -> None:
     sdp = offer_sdp().encode()
-    short = web_desk.mint("desk", "late", ttl_s=5)
+    minted_s, short = time.monotonic(), web_desk.mint("desk", "late", ttl_s=5)
     head, _, signature = web_desk.mint("desk", "forger").split(".")
     claims = {"agent": "echo", "exp": int(time.time()) + 60, "jti": "x" * 22}
     body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
@@ -71,7 +71,7 @@ def test_expired_and_forged_tokens_are_refused(web_desk: RunningGateway) -> None
         assert answer.status == 401, (forged, answer)
         assert answer.code in ("token.forged", "token.malformed")
         _leaks_nothing(answer)
-    until(lambda: _offer(web_desk, b"", short).status == 401, 0.1 + 20, "the token's end")
+    time.sleep(max(0.0, minted_s + 5 + LEEWAY_S + 0.5 - time.monotonic()))
     answer = _offer(web_desk, sdp, short)
     assert (answer.status, answer.code) == (401, "token.expired")
 
@@ -114,7 +114,6 @@ def test_what_is_no_offer_is_refused_with_a_reason(web_desk: RunningGateway) -> 
         .replace("PCMA/8000", "evrc/8000")
         .encode(),
         "plain rtp": good.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP").encode(),
-        "huge numbers": good.replace("m=audio 9", "m=audio 99999999999999999999").encode(),
     }
     for name, body in bodies.items():
         answer = _offer(web_desk, body)

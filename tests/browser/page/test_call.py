@@ -3,7 +3,6 @@
 import asyncio
 
 import numpy as np
-import pytest
 from playwright.async_api import expect
 
 from tests.browser.support.chromium import Chromium, call, until, wait_for_state
@@ -26,6 +25,10 @@ async def test_transcript_shows_both_sides_and_interim_words(
     far_end.say(type="line", id=2, who="caller", text="I would like <b>tea</b>", final=True)
     await expect(interim.locator(".words")).to_have_text("I would like <b>tea</b>")
     await expect(interim).to_have_class("line by-caller")
+    far_end.say(type="line", id=3, who="agent", text="Of which kind", final=False)
+    await expect(opened.locator(".line")).to_have_count(3)
+    far_end.say(type="line", id=3, who="agent", text="", final=True, interrupted=True)
+    await expect(opened.locator(".line")).to_have_count(2)
     far_end.say(type="line", id=1, who="agent", text="Good", final=True, interrupted=True)
     await expect(opened.locator(".line.by-agent .line-note")).to_have_text("interrupted")
     assert chromium.complaints == []
@@ -50,6 +53,10 @@ async def test_keys_by_mouse_and_keyboard_and_typed_words(
     await expect(box).to_have_value("")
     await expect(opened.locator(".line.by-caller .words")).to_have_text("table for 2")
     await until(lambda: len(far_end.of_type("text")) == 1)
+    await expect(opened.locator(".line-note")).to_have_text("sending")
+    name = far_end.of_type("text")[0]["id"]
+    far_end.say(type="line", id=name, who="caller", text="table for 2", final=True)
+    await expect(opened.locator(".line-note")).to_have_text("typed")
     assert [message["digit"] for message in far_end.of_type("dtmf")] == ["#", "4"]
     assert far_end.of_type("text")[0]["text"] == "table for 2"
 
@@ -146,29 +153,31 @@ async def test_a_fault_of_ours_is_told_as_one(far_end: FarEnd, chromium: Chromiu
     await expect(opened.locator(".notice")).to_contain_text("The call was cut off")
 
 
-@pytest.mark.parametrize(
-    ("refusal", "words"),
-    [
-        ((503, "webrtc.full", {"Retry-After": "30"}), "try again in 30 seconds"),
-        ((503, "webrtc.not_ready", {"Retry-After": "5"}), "No calls are taken right now"),
-        ((401, "token.expired", {}), "This invitation has expired"),
-        ((401, "token.replayed", {}), "already used"),
-        ((403, "webrtc.origin", {}), "not allowed"),
-        ((404, "agent.not_found", {}), "nobody at this number"),
-        ((429, "http.too_many_requests", {"Retry-After": "60"}), "Too many calls"),
-        ((400, "sdp.malformed", {}), "could not agree"),
-        ((500, "http.internal", {}), "at our end"),
-    ],
-    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+REFUSALS = (
+    (503, "webrtc.full", {"Retry-After": "30"}, "try again in 30 seconds"),
+    (503, "webrtc.not_ready", {"Retry-After": "5"}, "No calls are taken right now"),
+    (401, "token.expired", {}, "This invitation has expired"),
+    (401, "token.replayed", {}, "already used"),
+    (403, "webrtc.origin", {}, "not allowed"),
+    (404, "agent.not_found", {}, "nobody at this number"),
+    (429, "http.too_many_requests", {"Retry-After": "60"}, "Too many calls"),
+    (400, "sdp.malformed", {}, "could not agree"),
+    (500, "http.internal", {}, "at our end"),
 )
-async def test_a_refused_offer_has_clear_words(
-    far_end: FarEnd, chromium: Chromium, refusal: tuple[int, str, dict[str, str]], words: str
+
+
+async def test_a_refused_offer_has_clear_words_and_can_be_tried_again(
+    far_end: FarEnd, chromium: Chromium
 ) -> None:
-    far_end.refusal = refusal
     opened = await chromium.open(far_end.url)
-    await call(opened, until="failed")
-    await expect(opened.locator(".notice")).to_contain_text(words)
-    await expect(opened.get_by_role("button", name="Call again")).to_be_focused()
+    for status, code, headers, words in REFUSALS:
+        far_end.refusal = (status, code, headers)
+        await call(opened, until="failed")
+        await expect(opened.locator(".notice")).to_contain_text(words)
+        await expect(opened.get_by_role("button", name="Call again")).to_be_focused()
+    far_end.refusal = None
+    await call(opened)
+    await expect(opened.locator(".notice")).to_have_count(0)
     assert chromium.complaints == []
 
 

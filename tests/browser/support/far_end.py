@@ -6,6 +6,7 @@ anything else.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 import wave
@@ -68,6 +69,7 @@ class FarEnd:
         self.connected = asyncio.Event()
         self.opened = asyncio.Event()
         self.deleted = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._resource = ""
         self._runner: web.AppRunner | None = None
 
@@ -89,6 +91,7 @@ class FarEnd:
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
 
     async def stop(self) -> None:
+        self._stopping.set()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -141,7 +144,8 @@ class FarEnd:
             status, code, headers = self.refusal
             answer = {"error": {"code": code, "message": "refused by the test"}}
             return web.json_response(answer, status=status, headers=headers)
-        await asyncio.sleep(self.answer_after_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), self.answer_after_s)
         peer = RTCPeerConnection()
         self._peers.append(peer)
         self._watch(peer)

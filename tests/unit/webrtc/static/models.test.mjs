@@ -5,7 +5,7 @@ import { KEYS, digitOf } from "../../../../webrtc/static/keys.js";
 import { fallTowards, levelOf } from "../../../../webrtc/static/levels.js";
 import { Grade, QualityWatch, gradeOf } from "../../../../webrtc/static/quality.js";
 import { settingsOf, titleOf } from "../../../../webrtc/static/settings.js";
-import { Transcript } from "../../../../webrtc/static/transcript.js";
+import { Delivery, Transcript } from "../../../../webrtc/static/transcript.js";
 
 const line = (id, text, more = {}) => ({
   id, who: "caller", text, isFinal: true, isInterrupted: false, ...more,
@@ -21,21 +21,30 @@ test("interim text grows in its place", () => {
   assert.equal(same.isFinal, true);
 });
 
-test("what was typed shows at once, and once", () => {
+test("what was typed shows at once, and is confirmed under its own name", () => {
   const transcript = new Transcript();
-  const typed = transcript.addTyped("hello");
-  assert.equal(transcript.update(line("7", "hello")), typed);
-  transcript.update(line("8", "hello"));
-  assert.deepEqual(texts(transcript), ["hello", "hello"]);
-  assert.equal(transcript.lines[0].isTyped, true);
+  const typed = transcript.addTyped("hello  there");
+  assert.equal(typed.delivery, Delivery.SENDING);
+  assert.equal(transcript.update(line(typed.id, "hello there")), typed);
+  assert.equal(typed.delivery, Delivery.DELIVERED);
+  transcript.update(line("8", "hello there"));
+  assert.deepEqual(texts(transcript), ["hello there", "hello there"]);
 });
 
-test("what could not be sent is taken out, and at the end nothing stays interim", () => {
+test("a line of which nothing was heard is taken out", () => {
   const transcript = new Transcript();
-  transcript.remove(transcript.addTyped("lost"));
+  transcript.update(line("1", "As I said", { who: "agent", isFinal: false }));
+  assert.equal(transcript.update(line("1", "", { who: "agent", isInterrupted: true })), null);
+  assert.deepEqual(texts(transcript), []);
+});
+
+test("at the end nothing stays interim, and what did not arrive says so", () => {
+  const transcript = new Transcript();
   transcript.update(line("1", "half a", { isFinal: false }));
+  transcript.addTyped("are you there?");
   transcript.settle();
-  assert.deepEqual(transcript.lines.map(({ isFinal }) => isFinal), [true]);
+  assert.deepEqual(transcript.lines.map(({ isFinal }) => isFinal), [true, true]);
+  assert.deepEqual(transcript.lines.map(({ delivery }) => delivery), [Delivery.SPOKEN, Delivery.LOST]);
 });
 
 test("the transcript is bounded, the oldest line goes", () => {
