@@ -12,6 +12,7 @@ aioice's `Connection`) is covered by tests.
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 CHANNEL = "offhook"
 _CHANNEL_LIMIT_BYTES = 262_144
 """Most that waits on the data channel; messages over that are dropped."""
+_UNSENT_LIMIT = 32
+"""Messages that wait until the page's channel is open; when full the oldest is dropped."""
 _FLUSH_BOUND_S = 0.5
 """Time for the last messages on the channel to arrive before it is closed."""
 _CLOSE_BOUND_S = 3.0
@@ -86,6 +89,7 @@ class Peer:
         self._dtls.on("statechange", self._on_dtls)
         self._sctp: RTCSctpTransport | None = None
         self._channel: RTCDataChannel | None = None
+        self._unsent: deque[str] = deque(maxlen=_UNSENT_LIMIT)
         self._sessions: list[IceSession] = []  # the newest last; the chosen one among them
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_begun_dtls = False
@@ -218,13 +222,12 @@ class Peer:
             self._path.send_now(srtp.protect_rtcp(packet))
 
     def send_text(self, text: str) -> bool:
-        """Send a message over the data channel; False if it was dropped."""
+        """Send a message over the data channel, once it is open; False if it was dropped."""
         channel = self._channel
-        if (
-            channel is None
-            or channel.readyState != "open"
-            or channel.bufferedAmount > _CHANNEL_LIMIT_BYTES
-        ):
+        if channel is None:
+            self._unsent.append(text)
+            return True
+        if channel.readyState != "open" or channel.bufferedAmount > _CHANNEL_LIMIT_BYTES:
             self.dropped_messages += 1
             return False
         channel.send(text)
@@ -282,6 +285,8 @@ class Peer:
             return
         self._channel = channel
         channel.on("message", self._on_message)
+        while self._unsent:
+            self.send_text(self._unsent.popleft())
 
     def _on_message(self, data: str | bytes) -> None:
         if self._is_closed:

@@ -104,10 +104,13 @@ class Chronicle:
             return
         self._append(kind, at_s, role, text, facts or {})
 
-    def typed(self, at_s: float, text: str, *, was_held: bool) -> None:
-        """Write what the caller wrote, as if it had been said; how quickly it is answered is not measured."""
+    def typed(self, at_s: float, text: str, typed_at_s: float, *, was_held: bool) -> None:
+        """Write what the caller wrote, as if it had been said when it was handed over.
+
+        How quickly it is answered is not measured.
+        """
         self._spoken_until_s = None
-        facts: dict[str, Fact] = {"typed": True, "typed_ms": self.offset_ms(at_s)}
+        facts: dict[str, Fact] = {"typed": True, "typed_ms": self.offset_ms(typed_at_s)}
         if was_held:
             facts["held"] = True
         self.note(Kind.USER_SAID, at_s, facts, role=Role.USER, text=text)

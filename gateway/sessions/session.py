@@ -331,7 +331,7 @@ class Session:
             self._seat.deliver(self._wrote(message, was_held=False))
 
     def _wrote(self, message: Typed, *, was_held: bool) -> TextTyped:
-        self._chronicle.typed(message.at_s, message.text, was_held=was_held)
+        self._chronicle.typed(self._now(), message.text, message.at_s, was_held=was_held)
         self._screen.caller_wrote(message.text, message.id)
         return TextTyped(message.at_s, message.text)
 

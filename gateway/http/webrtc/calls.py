@@ -69,7 +69,7 @@ class _Signalling:
             desk.resources.refused(resource)
             raise
         desk.resources.answered(resource, answer.etag)
-        response = web.Response(status=201, text=answer.sdp, content_type=OFFER_TYPE)
+        response = web.Response(status=201, body=answer.sdp.encode(), content_type=OFFER_TYPE)
         response.headers["Location"] = f"{CALLS_PATH}/{resource.name}"
         response.headers["ETag"] = f'"{answer.etag}"'
         response.headers["Accept-Patch"] = FRAGMENT_TYPE
@@ -100,7 +100,7 @@ class _Signalling:
             except (CallNotFound, CallOver):
                 raise not_found() from None
             resource.ufrag, resource.etag = fragment.ufrag, restarted.etag
-        response = web.Response(text=restarted.sdp, content_type=FRAGMENT_TYPE)
+        response = web.Response(body=restarted.sdp.encode(), content_type=FRAGMENT_TYPE)
         response.headers["ETag"] = f'"{restarted.etag}"'
         return response
 

@@ -43,7 +43,7 @@ async def test_an_offer_becomes_a_call(client, calls):
     answer = await offer(client, "?agent=echo&early=1")
 
     assert answer.status == 201
-    assert answer.content_type == "application/sdp"
+    assert answer.headers["Content-Type"] == "application/sdp"
     assert await answer.text() == "v=0\r\ns=the answer\r\n"
     assert answer.headers["Location"].startswith("/webrtc/calls/")
     assert answer.headers["ETag"] == '"1"'

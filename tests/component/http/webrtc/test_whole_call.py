@@ -185,7 +185,7 @@ async def test_delete_at_any_moment_ends_the_call_once(house):
         assert [each.status for each in again] == [200] * 3
     await house.until(lambda: len(house.causes()) == 4)
 
-    assert house.states() == {}
+    await house.until(lambda: house.states() == {})
     assert house.causes() == [HangupCause.CALLER_HUNG_UP] * 4
 
 
