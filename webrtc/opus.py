@@ -12,7 +12,7 @@ from pathlib import Path
 from gateway.errors import EndpointError
 from gateway.model.frame import FRAME_SAMPLES, RATE_HZ, SAMPLE_BYTES
 
-BITRATE = 28_000
+BITRATE = 40_000
 """Bit/s: wideband speech with room for the error correction."""
 COMPLEXITY = 5
 EXPECTED_LOSS_PERCENT = 10

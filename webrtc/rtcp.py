@@ -84,7 +84,9 @@ def write(
     if reception is not None:
         delay = 0
         if far.last_report:
-            delay = min(int((now_s - far.last_report_at_s) * 65_536), 0xFFFF_FFFF)
+            # It may have come since this tick began.
+            waited_s = max(0.0, now_s - far.last_report_at_s)
+            delay = min(int(waited_s * 65_536), 0xFFFF_FFFF)
         lost = min(reception.lost, _LOST_MOST)
         blocks = _BLOCK.pack(
             reception.ssrc,

@@ -10,7 +10,7 @@ MESSAGE_BYTES = 65_536
 """Largest message that we take over the data channel."""
 _NAME = "offhook"
 
-_OPUS_WISHES = "minptime=10;useinbandfec=1;stereo=0;maxplaybackrate=16000;maxaveragebitrate=32000"
+_OPUS_WISHES = "minptime=10;useinbandfec=1;stereo=0;maxplaybackrate=16000;maxaveragebitrate=40000"
 """RFC 7587 section 6.1: we hear at 16 kHz, and want what repairs lost packets."""
 
 

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import av
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aioice import Candidate, Connection
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceTransport,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import MediaStreamError
 
 from gateway.model.frame import FRAME_BYTES, FRAME_SAMPLES, RATE_HZ, SILENCE
@@ -30,6 +37,7 @@ class BrowserPeer:
         """PCM16 mono 16 kHz, from the first packet."""
         self.opened = asyncio.Event()
         self.connected = asyncio.Event()
+        self._restarted: Connection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         if self.channel is not None:
             self.channel.on("message", lambda data: self.messages.append(json.loads(data)))
@@ -59,8 +67,53 @@ class BrowserPeer:
     def of_type(self, kind: str) -> list[dict[str, object]]:
         return [message for message in self.messages if message["type"] == kind]
 
+    # Networks that break, and ICE restarts, which aiortc itself does not know -----------------------
+
+    def cut(self) -> None:
+        """Lose the network: nothing comes in or goes out any more on the present ICE session."""
+        for protocol in self._ice._protocols:
+            protocol.datagram_received = lambda *_: None  # type: ignore[method-assign]
+            protocol.transport.sendto = lambda *_: None  # type: ignore[method-assign]
+
+    async def restart(self) -> str:
+        """Open another ICE session; returns the fragment for the gateway."""
+        before = self._ice
+        self._restarted = ice = Connection(ice_controlling=True)
+        # What arrives goes on into the old session's queue, out of which DTLS reads.
+        ice.data_received = before.data_received  # type: ignore[method-assign]
+        await ice.gather_candidates()
+        lines = [f"a=ice-ufrag:{ice.local_username}", f"a=ice-pwd:{ice.local_password}"]
+        lines += ["m=audio 9 UDP/TLS/RTP/SAVPF 96", "a=mid:0"]
+        lines += [f"a=candidate:{candidate.to_sdp()}" for candidate in ice.local_candidates]
+        return "\r\n".join((*lines, "a=end-of-candidates", ""))
+
+    async def finish_restart(self, fragment: str) -> None:
+        """Take the gateway's fragment, connect, and send over the new session from then on."""
+        ice = self._restarted
+        for line in fragment.splitlines():
+            name, _, value = line.partition(":")
+            if name == "a=ice-ufrag":
+                ice.remote_username = value
+            elif name == "a=ice-pwd":
+                ice.remote_password = value
+            elif name == "a=candidate":
+                await ice.add_remote_candidate(Candidate.from_sdp(value))
+        await ice.add_remote_candidate(None)
+        await ice.connect()
+        self._transport._send = ice.send
+
+    @property
+    def _transport(self) -> RTCIceTransport:
+        return self.connection.getTransceivers()[0].receiver.transport.transport
+
+    @property
+    def _ice(self) -> Connection:
+        return self._transport._connection
+
     async def close(self) -> None:
         await self.connection.close()
+        if self._restarted is not None:
+            await self._restarted.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gateway.model.events import Answered, MediaUp, MediaUpReason
-from tests.interop.contract.browser_harness import AGENT, BrowserHarness
 from tests.interop.sip.test_greeting import best_match, speech_like
+from tests.support.browser_harness import AGENT, BrowserHarness
 from tests.support.endpoint_harness import FarEndHarness
 from tests.support.leg_recorder import RecordedLeg
 from tests.unit.endpoints.contract import EndpointContract
@@ -54,4 +54,4 @@ class TestBrowserWorker(EndpointContract):
             samples = np.frombuffer(bytes(heard), dtype="<i2").astype(np.float64)
             parts = [sent[start : start + 4_000] for start in range(2_000, 30_000, 4_000)]
             likeness = sorted(best_match(samples, part)[0] for part in parts)
-            assert likeness[len(parts) // 2] > 0.9
+            assert likeness[len(parts) // 2] > 0.9, likeness
