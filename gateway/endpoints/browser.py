@@ -77,8 +77,9 @@ class BrowserEndpoint:
                 ticks=ticks,
                 metrics=metrics,
                 on_negotiation=self._on_negotiation,
+                on_lost=partial(self._on_lost, number),
             )
-            for argv in argvs
+            for number, argv in enumerate(argvs)
         ]
 
     @property
@@ -227,6 +228,12 @@ class BrowserEndpoint:
                         "a description was refused",
                         extra={"call_id": outcome.call_id, "reason": detail},
                     )
+
+    def _on_lost(self, number: int) -> None:
+        """Tell who waits for a worker that is gone, also of offers that it never made a leg of."""
+        lost = self._workers[number]
+        for call_id in [each for each, worker in self._worker_of.items() if worker is lost]:
+            self._over(call_id, EndpointError("the worker was lost"))
 
     def _over(self, call_id: str, error: GatewayError) -> None:
         self._worker_of.pop(call_id, None)

@@ -47,9 +47,11 @@ class WorkerEndpoint:
         ticks: TickListener,
         metrics: Metrics,
         on_negotiation: Callable[[Negotiated | NegotiationRefused], None] | None = None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._kind = kind
         self._on_negotiation = on_negotiation
+        self._on_lost = on_lost
         self._offers = offers
         self._ticks = ticks
         self._metrics = metrics
@@ -166,6 +168,7 @@ class WorkerEndpoint:
             logger.error("worker was lost", extra={"worker": self._kind.value, "reason": reason})
         self._end_all(HangupCause.WORKER_LOST, reason)
         self._ears.clear()
+        self._on_lost()
 
     def on_worker_message(self, message: WorkerMessage) -> None:
         match message:

@@ -140,14 +140,20 @@ async def test_words_that_are_typed_behind_the_gate_reach_the_agent(house):
         ("die", (503, "endpoint.failed")),
     ],
 )
-async def test_an_offer_of_which_nothing_comes(house, wish, expected, monkeypatch):
-    monkeypatch.setattr("gateway.http.webrtc.calls.ANSWER_BOUND_S", 3.0)
-
+async def test_an_offer_of_which_nothing_comes(house, wish, expected):
     answer = await offer(house, wish)
 
-    status, code = await error_of(answer)
-    assert (status, code) in (expected, (503, "http.timeout"))
+    assert await error_of(answer) == expected
     assert house.states() == {}
+    assert house.desk.resources.waiting == 0
+
+
+async def test_a_worker_that_says_nothing_costs_the_caller_a_bounded_time(house, monkeypatch):
+    monkeypatch.setattr("gateway.http.webrtc.calls.ANSWER_BOUND_S", 0.3)
+
+    answer = await offer(house, "ignore")
+
+    assert await error_of(answer) == (503, "http.timeout")
     assert house.desk.resources.waiting == 0
 
 
