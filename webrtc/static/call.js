@@ -286,6 +286,10 @@ export class Call extends EventTarget {
   #fault(failure) {
     if (!isLive(this.#state)) return;
     if (failure.error) console.error("offhook:", failure.error);
+    if (failure.kind === Kind.NETWORK && new URL(this.#options.base).origin !== location.origin) {
+      // To a page a forbidden origin looks like a network that is down; its developer should know both.
+      console.warn(`offhook: if the gateway is up, is ${location.origin} among its webrtc.origins?`);
+    }
     // A call that is gone at the gateway after it was up has ended; only how is not known.
     if (failure.kind === Kind.GONE) this.#signalling.forget();
     this.#end(Trigger.FAULT, { failure });

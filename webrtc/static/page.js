@@ -2,10 +2,11 @@
 
 import { element } from "./dom.js";
 import { CallPanel } from "./panel.js";
-import { isLive } from "./call_state.js";
+import { isLive, isUp } from "./call_state.js";
 import { settingsOf, titleOf } from "./settings.js";
 import { Kind, Signalling, SignallingError } from "./signalling.js";
 
+const TITLE = document.title;
 const base = new URL("../../", import.meta.url);
 
 /** Return the token of the address and take it out of sight: it is good for one call, and private. */
@@ -33,6 +34,10 @@ async function start() {
     base, getToken: once(token), agent: wanted, title: wanted ? titleOf(wanted) : "Agent",
   });
   document.getElementById("panel").replaceChildren(panel.root);
+  panel.addEventListener("state", ({ detail }) => {
+    // Whoever has gone to another tab finds the call again.
+    document.title = isUp(detail) ? `On a call · ${TITLE}` : TITLE;
+  });
   try {
     const settings = settingsOf(await new Signalling(base, token).config());
     if (settings.isTokenNeeded && token === "") {

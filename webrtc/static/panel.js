@@ -34,7 +34,7 @@ export class CallPanel extends EventTarget {
   #keypad = new KeypadView((digit) => this.#call?.press(digit) ?? false);
   #devices = new DevicesView({
     onMicrophone: (id) => this.#chooseMicrophone(id),
-    onSpeaker: (id) => void this.#audio.setSinkId(id),
+    onSpeaker: (id) => void this.#chooseSpeaker(id),
   });
   #composer = new ComposerView((words) => this.#type(words));
   #controls = new ControlsView({
@@ -148,6 +148,8 @@ export class CallPanel extends EventTarget {
     this.root.toggleAttribute("data-up", isUp(state));
     this.#controls.showLive(live, state === State.IDLE ? "Call" : "Call again");
     this.#controls.setEnabled("keypad", isUp(state));
+    // A change while it rings would cut what was said since the click in two.
+    this.#controls.setEnabled("devices", isUp(state));
     this.#composer.setEnabled(isUp(state));
     this.#quality.reset(isUp(state));
     this.#showStatus();
@@ -219,6 +221,16 @@ export class CallPanel extends EventTarget {
   #chooseMicrophone(id) {
     this.#microphoneId = id;
     void this.#call?.useMicrophone(id);
+  }
+
+  async #chooseSpeaker(id) {
+    try {
+      await this.#audio.setSinkId(id);
+    } catch (error) {
+      // It was unplugged since the list was made: the list is what has to change.
+      console.info("offhook: this speaker cannot be used:", error.message);
+      await this.#devices.refresh();
+    }
   }
 
   #mute() {

@@ -8,6 +8,8 @@
 import { levelOf } from "./levels.js";
 
 const METER_SAMPLES = 1024;
+/** A context that does not start by then (no sound card, a strict browser) is not waited for. */
+const START_BOUND_MS = 1500;
 
 export class Sound {
   #context;
@@ -68,9 +70,14 @@ export class Sound {
   async #prepare() {
     if (!this.#context?.audioWorklet) return false;
     try {
-      await Promise.all([
-        this.#context.audioWorklet.addModule(new URL("./capture_worklet.js", import.meta.url)),
-        this.#context.resume(),
+      await Promise.race([
+        Promise.all([
+          this.#context.audioWorklet.addModule(new URL("./capture_worklet.js", import.meta.url)),
+          this.#context.resume(),
+        ]),
+        new Promise((_, reject) => {
+          setTimeout(() => reject(new Error("the sound graph does not start")), START_BOUND_MS);
+        }),
       ]);
       return this.#context.state === "running";
     } catch (error) {
