@@ -34,7 +34,10 @@ _ARGUMENTS = (
 _ALLOW = "--use-fake-ui-for-media-stream"
 _DENY = "--use-fake-ui-for-media-stream=deny"
 PAGE_BOUND_MS = 15_000
-PIECE_SAMPLES = RATE_HZ * 3 // 10
+HEARD_WELL, HEARD_AT_ALL = 0.75, 0.45
+"""Correlation of a piece after Opus and the browser's resampling, and where its jitter buffer worked on it."""
+WELL_SHARE = 0.75
+PIECE_S = 0.15
 PIECE_LEVEL = 300
 """Root mean square below which a piece is a pause between words, which is found everywhere."""
 
@@ -174,18 +177,45 @@ def speak_into(path: Path, *parts: bytes | float) -> Path:
     return path
 
 
-def spoken_in_pieces(reference: Samples, heard_sound: Samples) -> tuple[float, bool]:
-    """Return how well the worst piece of a sound was found, and whether all came in their order.
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """How well each piece of a sound was found in what was heard, in the sound's order."""
 
-    Piece by piece: a browser's jitter buffer stretches and shrinks what it plays, by less than can be
-    heard, but over a whole sentence by more than a correlation bears.
+    correlations: list[float]
+    starts_s: list[float]
+
+    def __str__(self) -> str:
+        return " ".join(
+            f"{correlation:.2f}@{start_s:.2f}"
+            for correlation, start_s in zip(self.correlations, self.starts_s, strict=True)
+        )
+
+
+def find_pieces(reference: Samples, sound: Samples, piece_s: float = PIECE_S) -> Pieces:
+    """Look for a sound piece by piece.
+
+    A browser's jitter buffer stretches and shrinks what it plays, by less than can be heard, but over a
+    whole sentence by more than a correlation bears.
     """
     loud = loud_part(reference)
+    size = round(piece_s * RATE_HZ)
     pieces = [
         piece
-        for start in range(0, len(loud) - PIECE_SAMPLES + 1, PIECE_SAMPLES)
-        if np.sqrt(np.mean((piece := loud[start : start + PIECE_SAMPLES]) ** 2)) > PIECE_LEVEL
+        for start in range(0, len(loud) - size + 1, size)
+        if np.sqrt(np.mean((piece := loud[start : start + size]) ** 2)) > PIECE_LEVEL
     ]
-    found = [find(piece, heard_sound) for piece in pieces]
-    starts = [match.start_s for match in found]
-    return min(match.correlation for match in found), starts == sorted(starts)
+    # `find` counts in the line's samples, of which there are half as many a second.
+    found = [find(piece, sound) for piece in pieces]
+    return Pieces([match.correlation for match in found], [match.start_s / 2 for match in found])
+
+
+def was_heard(reference: Samples, sound: Samples) -> Pieces:
+    """Assert that all of a sound was heard, in its order; returns where."""
+    found = find_pieces(reference, sound)
+    good = [correlation > HEARD_WELL for correlation in found.correlations]
+    assert min(found.correlations) > HEARD_AT_ALL, str(found)
+    assert sum(good) >= WELL_SHARE * len(good), str(found)
+    starts_s = [start_s for start_s, is_good in zip(found.starts_s, good, strict=True) if is_good]
+    assert starts_s == sorted(starts_s), str(found)
+    assert good[-1], f"the end: {found}"
+    return found

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.http.webrtc.tokens import CLOCK_SKEW_S
 from tests.browser.calls.conftest import WEB, StartGateway
 from tests.interop.gateway.conftest import ASK_HOURS, SETTINGS, WideWords
 from tests.interop.gateway.running_gateway import RunningGateway, entries, until
@@ -71,7 +72,7 @@ def test_expired_and_forged_tokens_are_refused(web_desk: RunningGateway) -> None
         assert answer.status == 401, (forged, answer)
         assert answer.code in ("token.forged", "token.malformed")
         _leaks_nothing(answer)
-    time.sleep(max(0.0, minted_s + 5 + LEEWAY_S + 0.5 - time.monotonic()))
+    time.sleep(max(0.0, minted_s + 5 + CLOCK_SKEW_S + 0.5 - time.monotonic()))
     answer = _offer(web_desk, sdp, short)
     assert (answer.status, answer.code) == (401, "token.expired")
 

@@ -11,8 +11,8 @@ from tests.browser.calls.browser import (
     Samples,
     candidate_types,
     heard,
-    spoken_in_pieces,
     statistics,
+    was_heard,
 )
 from tests.browser.calls.conftest import WEB, Person, Speaking, StartGateway
 from tests.browser.support.coturn import Coturn
@@ -64,9 +64,7 @@ def test_a_call_survives_another_network_without_a_second_greeting(
     assert kinds(record).count("media_up") == 1
     assert len([call for call in gateway.calls() if call["caller"] == caller.number]) == 1
     time.sleep(3)
-    worst, in_order = spoken_in_pieces(reference(HOURS), heard(caller.page))
-    assert worst > 0.8
-    assert in_order
+    was_heard(reference(HOURS), heard(caller.page))
 
 
 def test_a_call_that_never_comes_back_is_ended_after_the_grace(
@@ -114,8 +112,7 @@ urls = ["{relay.url}"]
 
         assert candidate_types(caller.page) == {("relay", "relay")}
         assert relay.allocations() >= 2
-        worst, _ = spoken_in_pieces(reference(GREETING), heard(caller.page))
-        assert worst > 0.85, tell(record)
+        was_heard(reference(GREETING), heard(caller.page))
         assert entries(record, "media_up", reason="transport")
 
 
