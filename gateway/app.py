@@ -137,7 +137,14 @@ class Gateway:
             await self.browser.start()
         self._started = True
         self._ahead = asyncio.create_task(self._render_rest(), name="render ahead")
-        log.info("ready", extra={"sip": f"{self.config.sip.host}:{self.config.sip.port}"})
+        sip, http = self.config.sip, self.config.http
+        log.info(
+            "ready",
+            extra={
+                "sip": f"{sip.host}:{sip.port}" if self.sip is not None else "off",
+                "page": f"http://{http.host}:{http.port}/" if self.browser is not None else "off",
+            },
+        )
 
     async def drain(self) -> None:
         """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""

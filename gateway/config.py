@@ -80,7 +80,7 @@ class HttpSection(Section):
     api_token_file: Path | None = None
     """File with the bearer token of the API; by default one is made in the data directory."""
     trusted_proxies: tuple[str, ...] = ()
-    """Networks of reverse proxies (CIDR) whose `X-Forwarded-For` names the client's address."""
+    """Networks of reverse proxies (CIDR) whose `X-Forwarded-For` and `X-Forwarded-Host` are believed."""
 
     @field_validator("trusted_proxies")
     @classmethod

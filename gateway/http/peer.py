@@ -24,6 +24,13 @@ class Peers:
         """Return the client's address; empty for a connection that has none (a Unix socket)."""
         return self.client(request.remote or "", request.headers.getall("X-Forwarded-For", []))
 
+    def host(self, request: web.BaseRequest) -> str:
+        """Return the name (and port) by which the client reaches us, as far as it can be believed."""
+        forwarded = request.headers.get("X-Forwarded-Host", "")
+        if forwarded and self._is_trusted(request.remote or ""):
+            return forwarded.rpartition(",")[2].strip()
+        return request.headers.get("Host", "")
+
     def client(self, peer: str, forwarded_for: Sequence[str]) -> str:
         """Return the nearest address that is not a proxy of ours, walking back from `peer`.
 

@@ -63,8 +63,10 @@ class Desk:
 
     def check_origin(self, request: web.Request) -> None:
         """Raise `ApiError` (403) for a page that may not call."""
-        if not self.origins.allows(request.headers.get("Origin"), request.headers.get("Host", "")):
-            raise ApiError(403, "webrtc.origin", "pages of this origin may not call")
+        if not self.origins.allows(request.headers.get("Origin"), self.peers.host(request)):
+            raise ApiError(
+                403, "webrtc.origin", "pages of this origin may not call; see webrtc.origins"
+            )
 
     def preflight(self, request: web.Request) -> Mapping[str, str]:
         """Return what the answer to an OPTIONS carries besides, if a browser asks before it calls."""

@@ -17,9 +17,7 @@ def add_routes(app: web.Application, desk: Desk, files: Mapping[str, StaticFile]
     async def put_cors(request: web.BaseRequest, response: web.StreamResponse) -> None:
         if not request.path.startswith(PREFIX) or request.path.startswith(page.STATIC_PATH):
             return
-        headers = desk.origins.headers(
-            request.headers.get("Origin"), request.headers.get("Host", "")
-        )
+        headers = desk.origins.headers(request.headers.get("Origin"), desk.peers.host(request))
         response.headers.update(headers)
 
     async def close(_app: web.Application) -> None:

@@ -526,3 +526,29 @@ async def test_every_error_has_the_one_shape_and_no_trace(client):
         answer = await client.get(path)
         assert answer.status in (404, 405)
         assert set(json.loads(await answer.text())["error"]) == {"code", "message"}
+
+
+class TestProxy:
+    @pytest.fixture
+    def webrtc(self):
+        return {"anonymous": "yes"}
+
+    @pytest.fixture
+    def http(self):
+        return {"trusted_proxies": ["127.0.0.0/8"]}
+
+    async def test_a_trusted_proxy_tells_under_which_name_our_page_is_served(self, client):
+        page = {"Origin": "https://phone.example.com", "X-Forwarded-For": "192.0.2.1"}
+
+        told = await offer(client, **page, **{"X-Forwarded-Host": "phone.example.com"})
+        untold = await offer(client, **page)
+
+        assert told.status == 201
+        assert told.headers["Access-Control-Allow-Origin"] == "https://phone.example.com"
+        assert await error_of(untold) == (403, "webrtc.origin")
+
+
+async def test_a_stranger_may_not_choose_the_name(client):
+    chosen = {"Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"}
+
+    assert await error_of(await offer(client, **chosen)) == (403, "webrtc.origin")
