@@ -1,7 +1,7 @@
 """Tests of gateway/http/webrtc/resources.py and conditions.py: names of calls, their bound, and If-Match."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.http.errors import ApiError
@@ -41,6 +41,7 @@ def test_waiting_offers_count_as_calls():
     assert full.value.headers["Retry-After"] == "5"
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.lists(st.booleans(), max_size=300))
 def test_memory_is_bounded_and_no_running_call_is_forgotten(ends):
     live: set[str] = set()
