@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says how busy the machine is.
+settings.register_profile("offhook", deadline=None)
+settings.load_profile("offhook")
 
 ROOT = Path(__file__).parent
 MARKED = {"component", "interop", "models", "browser", "load", "docs"}

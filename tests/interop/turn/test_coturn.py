@@ -1,6 +1,8 @@
 """coturn takes the accounts that are made for a call, and only those, and only in their time."""
 
 import asyncio
+import os
+import shutil
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +15,12 @@ from aioice.stun import TransactionError
 from gateway.http.webrtc.ice_servers import turn_account
 
 SECRET = "a-shared-secret"
+PROGRAM = "turnserver"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which(PROGRAM) is None and not os.environ.get("REQUIRE_INTEROP"),
+    reason=f"{PROGRAM} is not installed",
+)
 
 
 def _free_port() -> int:
@@ -26,7 +34,7 @@ def _free_port() -> int:
 async def server(tmp_path: Path) -> AsyncIterator[tuple[str, int]]:
     port = _free_port()
     process = await asyncio.create_subprocess_exec(
-        "turnserver",
+        PROGRAM,
         "-n",
         "--listening-ip=127.0.0.1",
         f"--listening-port={port}",
