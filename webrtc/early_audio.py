@@ -19,6 +19,8 @@ END_BOUND_S = 6.0
 """Live audio waits so long for `early_end` after the transport is up, then it goes on without."""
 _LIVE_LIMIT_FRAMES = 750
 """Live frames that wait (15 s); when full the oldest goes."""
+_SILENT_PEAK = 32
+"""Digital silence after a codec; a microphone that is open has more."""
 _HEADER = struct.Struct("<BI")
 _TYPE = 0x01
 
@@ -82,7 +84,7 @@ class EarlyAudio:
         """Take this tick's live frame (None: there is none) and return the frames to hand on."""
         if self._state is Joining.LIVE:
             return [] if live is None else [live]
-        if live is not None:
+        if live is not None and not self._is_before_speech(live):
             self._live.append(live)
             if len(self._live) > _LIVE_LIMIT_FRAMES:
                 self._live.popleft()
@@ -101,3 +103,10 @@ class EarlyAudio:
         if self._state is Joining.CATCHING_UP and not self.backlog_frames:
             self._state = Joining.LIVE
         return frames
+
+    def _is_before_speech(self, live: bytes) -> bool:
+        """Whether a live frame is the silence of a microphone that early audio stands in for."""
+        if self._live or self._state is not Joining.WAITING:
+            return False
+        samples = memoryview(live).cast("h")
+        return max(samples) < _SILENT_PEAK and min(samples) > -_SILENT_PEAK

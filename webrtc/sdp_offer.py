@@ -145,7 +145,7 @@ def _split(text: str) -> tuple[tuple[str, ...], list[Section]]:
     starts = [index for index, line in enumerate(lines) if line.startswith("m=")]
     if len(starts) > SECTIONS_LIMIT:
         raise OfferRefused(f"the offer has more than {SECTIONS_LIMIT} sections")
-    ends = [*starts[1:], len(lines)]
+    ends = [*starts[1:], len(lines)][: len(starts)]
     sections = [_section(lines[start:end]) for start, end in zip(starts, ends, strict=True)]
     return tuple(lines[: starts[0]] if starts else lines), sections
 

@@ -65,7 +65,9 @@ def speech(seconds: float) -> bytes:
     spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(count))
     hz = np.fft.rfftfreq(count, 1 / RATE_HZ)
     spectrum *= (hz > 100) / (1 + (hz / 500) ** 2)
-    wave = np.fft.irfft(spectrum, count) * (1.2 + np.sin(np.arange(count) / RATE_HZ * 2 * np.pi * 4))
+    wave = np.fft.irfft(spectrum, count) * (
+        1.2 + np.sin(np.arange(count) / RATE_HZ * 2 * np.pi * 4)
+    )
     return (wave / np.abs(wave).max() * 12_000).astype("<i2").tobytes()
 
 
@@ -118,7 +120,7 @@ async def measure(calls: int, seconds: float, *, silent: bool, hold: bool) -> No
             expected = calls * seconds * 1000 / FRAME_MS
             print(f"{calls} calls: {each:.2f} % of a core per call")
             print(f"frames: {(recorder.frames - frames) / expected:.1%} of those expected")
-            print({name: value for name, value in endpoint.workers[0].counters.items()})
+            print(dict(endpoint.workers[0].counters))
             if hold:
                 await asyncio.sleep(60)
         finally:
@@ -133,9 +135,7 @@ def main() -> None:
     parser.add_argument("--silent", action="store_true", help="our side says nothing")
     parser.add_argument("--hold", action="store_true", help="keep the calls for a profiler")
     options = parser.parse_args()
-    asyncio.run(
-        measure(options.calls, options.seconds, silent=options.silent, hold=options.hold)
-    )
+    asyncio.run(measure(options.calls, options.seconds, silent=options.silent, hold=options.hold))
 
 
 if __name__ == "__main__":
