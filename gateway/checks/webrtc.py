@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from gateway import webrtc_secret
 from gateway.checks.finding import Finding, fail, ok, warn
 from gateway.checks.network import ephemeral_ports
-from gateway.config import Anonymous, Config
+from gateway.config import Config
+from gateway.config_webrtc import Anonymous
 from gateway.errors import AssetError, ConfigError
 from gateway.http.peer import is_loopback
 from gateway.http.webrtc import page

@@ -5,7 +5,8 @@ import stat
 import pytest
 
 from gateway import webrtc_secret
-from gateway.config import Config, GatewaySection, WebrtcSection
+from gateway.config import Config, GatewaySection
+from gateway.config_webrtc import WebrtcSection
 from gateway.errors import ConfigError
 
 
