@@ -101,7 +101,12 @@ class CallingBrowser:
 
     def troubles(self) -> list[str]:
         """Return what the console holds that no good page writes."""
-        return [line for line in self.console if line.startswith("error")]
+        # The browser itself notes requests that fail; tests in which they do look at what is shown.
+        return [
+            line
+            for line in self.console
+            if line.startswith("error") and "Failed to load resource" not in line
+        ]
 
     def _arguments(self) -> list[str]:
         settings = self._settings
@@ -209,12 +214,12 @@ def find_pieces(reference: Samples, sound: Samples, piece_s: float = PIECE_S) ->
     return Pieces([match.correlation for match in found], [match.start_s / 2 for match in found])
 
 
-def was_heard(reference: Samples, sound: Samples) -> Pieces:
+def was_heard(reference: Samples, sound: Samples, well_share: float = WELL_SHARE) -> Pieces:
     """Assert that all of a sound was heard, in its order; returns where."""
     found = find_pieces(reference, sound)
     good = [correlation > HEARD_WELL for correlation in found.correlations]
     assert min(found.correlations) > HEARD_AT_ALL, str(found)
-    assert sum(good) >= WELL_SHARE * len(good), str(found)
+    assert sum(good) >= well_share * len(good), str(found)
     starts_s = [start_s for start_s, is_good in zip(found.starts_s, good, strict=True) if is_good]
     assert starts_s == sorted(starts_s), str(found)
     assert good[-1], f"the end: {found}"
