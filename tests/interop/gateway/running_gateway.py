@@ -85,6 +85,8 @@ port = {self.sip_port}
 
     def start(self) -> None:
         """Return when calls are answered."""
+        if self.process is not None:
+            self.process.wait(STOP_BOUND_S)  # one that was killed
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(self.config_file)]
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONASYNCIODEBUG"}
         with open(self._log, "ab") as log:
