@@ -71,7 +71,7 @@ def test_a_phone_refuses(
     start_worker: StartWorker, dial: Dial, status: int, cause: HangupCause
 ) -> None:
     peer = start_worker()
-    phone = dial(peer, "phone_refuses", keys={"status": str(status)})
+    phone = dial(peer, "phone_refuses", status=status)
     leg = place(peer, phone)
     ended = only_end(peer, leg)
     assert ended.cause is cause
@@ -140,11 +140,11 @@ def test_a_target_that_is_no_sip_uri(start_worker: StartWorker, target: str) -> 
 
 def test_the_callers_number_is_data(start_worker: StartWorker, dial: Dial) -> None:
     peer = start_worker()
-    phone = dial(peer, "phone_refuses", keys={"status": "486"})
+    phone = dial(peer, "phone_refuses", status=486)
     leg = place(peer, phone, caller="+1 5>\r\nX-Evil: 1")
     only_end(peer, leg)
     phone.expect_success()
-    assert "sip:+1%205%3E%0D%0AX-Evil%3A%201@" in phone.messages()
+    assert "sip:+1%205%3e%0d%0aX-Evil%3a%201@" in phone.messages()
     assert "\nX-Evil" not in phone.messages()
 
 
@@ -160,7 +160,7 @@ def test_slots_are_used_again(start_worker: StartWorker, dial: Dial) -> None:
     """Calls placed and refused in turn with calls taken: no object meets another's slot."""
     peer = start_worker()
     for count in range(1, 7):
-        phone = dial(peer, "phone_refuses", keys={"status": "486"})
+        phone = dial(peer, "phone_refuses", status=486)
         place_ = commands.Place(
             call_id=CALL_ID, target=f"sip:100@127.0.0.1:{phone.port}", caller="200"
         )
