@@ -258,6 +258,26 @@ def test_the_decision_comes_in_time() -> None:
     assert pause.onset_to_decision_ms <= 350
 
 
+@pytest.mark.parametrize(("gap_ms", "turns"), [(250, 1), (400, 1), (700, 2)])
+def test_who_breaks_in_with_a_word_may_go_on(gap_ms: int, turns: int) -> None:
+    driver = Driver()
+    driver.take(driver.taker.agent_playing(driver.now_s, driver.now_s + 20, False))
+    driver.run(500)
+    driver.speak(400, "no")
+    driver.run(400 + gap_ms)
+    driver.speak(900, "what about the weekend")
+    driver.run(5_000)
+
+    assert len(driver.of(TurnEnded)) == turns
+    assert len(driver.of(InterruptPlayout)) == 1
+
+
+def test_a_single_length_of_silence_holds_for_short_interruptions_too() -> None:
+    driver = over("stop", 300, settings=TurnsSection(silence_ms=(200,), thresholds=(0.5,)))
+
+    assert ended(driver).reason is EndReason.MODEL
+
+
 def test_a_false_alarm_resumes_when_it_should() -> None:
     driver = over("mhm", 400)
 
