@@ -194,7 +194,7 @@ class TurnsSection(Section):
     """Probability of a finished turn that suffices at each of them."""
     max_silence_ms: int = Field(default=2_500, ge=300, le=10_000)
     """The turn is over after so much silence, whatever the model says."""
-    pause_after_ms: int = Field(default=250, ge=60, le=2_000)
+    pause_after_ms: int = Field(default=200, ge=60, le=2_000)
     """Speech over the agent's for so long pauses the playout."""
     interrupt_after_ms: int = Field(default=500, ge=100, le=5_000)
     """Speech for so long is a real interruption."""
