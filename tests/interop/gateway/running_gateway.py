@@ -38,7 +38,7 @@ def until(ask: Callable[[], T], bound_s: float, what: str) -> T:
 class RunningGateway:
     """One gateway process with its workers; use as a context manager.
 
-    `settings` is the end of its configuration file; `sip` and `speech` are added to these sections. With
+    `settings` is the end of its configuration file; the others are added to their sections. With
     the same `directory` it is the same gateway again, started anew.
     """
 
@@ -49,6 +49,7 @@ class RunningGateway:
         settings: str,
         *,
         data_dir: Path | None = None,
+        gateway: str = "",
         sip: str = "",
         speech: str = "workers = 1",
     ) -> None:
@@ -66,6 +67,7 @@ class RunningGateway:
 data_dir = {json.dumps(str(self.data_dir))}
 cache_dir = {json.dumps(str(cache))}
 log_format = "json"
+{gateway}
 [http]
 port = {self.http_port}
 [sip]
