@@ -6,36 +6,19 @@ name the file, the key, the value and the remedy.
 """
 
 import ipaddress
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from gateway import directories
+
 
 class Section(BaseModel):
     """Base of every section: frozen, strict about names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _state_directory() -> Path:
-    """systemd's StateDirectory if given, else the user's data directory (XDG base directories)."""
-    if given := os.environ.get("STATE_DIRECTORY"):
-        return Path(given.split(":")[0])
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "offhook"
-
-
-def _cache_directory() -> Path:
-    """systemd's CacheDirectory if given, else the user's cache directory."""
-    if given := os.environ.get("CACHE_DIRECTORY"):
-        return Path(given.split(":")[0])
-    if given := os.environ.get("OFFHOOK_CACHE"):
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "offhook"
 
 
 class LogFormat(StrEnum):
@@ -49,9 +32,9 @@ class LogFormat(StrEnum):
 class GatewaySection(Section):
     """The process itself."""
 
-    data_dir: Path = Field(default_factory=_state_directory)
+    data_dir: Path = Field(default_factory=directories.state)
     """Where the database and the API token are kept."""
-    cache_dir: Path = Field(default_factory=_cache_directory)
+    cache_dir: Path = Field(default_factory=directories.cache)
     """Where rendered speech is kept; may be deleted at any time."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: LogFormat = LogFormat.AUTO
