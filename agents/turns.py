@@ -37,6 +37,9 @@ FALLBACK_SILENCE_MS = 700
 QUESTION_END_MS = 700
 """An answer that begins so short before the end of a question is an answer, not an interruption."""
 
+SHORT_INTERRUPTION_MS = 700
+"""Who breaks in with so little ("No," "Excuse me,") mostly goes on: the model is asked a step later."""
+
 FALSE_INTERRUPTIONS = 2
 """After so many interruptions without words, the length of sound alone no longer interrupts."""
 
@@ -249,7 +252,9 @@ class TurnTaker:
         while self._next_silence < len(silences) and silent_ms >= silences[self._next_silence]:
             if self._next_silence == 0:
                 actions += self._audio.recognise(now_s)
-            due = self._next_silence
+            is_last = self._next_silence == len(silences) - 1
+            if self._next_silence > 0 or is_last or not self._is_short_interruption():
+                due = self._next_silence
             self._next_silence += 1
         if due is not None and not self._expects_digits:
             question = self._audio.score(now_s)
@@ -325,6 +330,10 @@ class TurnTaker:
             return False
         is_nearly_over = self._agent_ends_s - self._overlap_from_s <= QUESTION_END_MS / 1000
         return not self._is_agent_playing or is_nearly_over
+
+    def _is_short_interruption(self) -> bool:
+        is_over_agent = self._overlap is not Overlap.CLEAR and not self._is_answer()
+        return is_over_agent and self._audio.voiced_ms < SHORT_INTERRUPTION_MS
 
     def _interruption_reason(self) -> str:
         if self._verdict is Verdict.COMMAND:

@@ -5,33 +5,15 @@ speech. `gateway/config_file.py` finds and reads the file and turns mistakes int
 name the file, the key, the value and the remedy.
 """
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from gateway import directories
 from gateway.config_section import Section, network_of
 from gateway.config_webrtc import WebrtcSection
-
-
-def _state_directory() -> Path:
-    """systemd's StateDirectory if given, else the user's data directory (XDG base directories)."""
-    if given := os.environ.get("STATE_DIRECTORY"):
-        return Path(given.split(":")[0])
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "offhook"
-
-
-def _cache_directory() -> Path:
-    """systemd's CacheDirectory if given, else the user's cache directory."""
-    if given := os.environ.get("CACHE_DIRECTORY"):
-        return Path(given.split(":")[0])
-    if given := os.environ.get("OFFHOOK_CACHE"):
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "offhook"
 
 
 class LogFormat(StrEnum):
@@ -45,9 +27,9 @@ class LogFormat(StrEnum):
 class GatewaySection(Section):
     """The process itself."""
 
-    data_dir: Path = Field(default_factory=_state_directory)
+    data_dir: Path = Field(default_factory=directories.state)
     """Where the database and the API token are kept."""
-    cache_dir: Path = Field(default_factory=_cache_directory)
+    cache_dir: Path = Field(default_factory=directories.cache)
     """Where rendered speech is kept; may be deleted at any time."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: LogFormat = LogFormat.AUTO
@@ -193,7 +175,7 @@ class TurnsSection(Section):
     """Probability of a finished turn that suffices at each of them."""
     max_silence_ms: int = Field(default=2_500, ge=300, le=10_000)
     """The turn is over after so much silence, whatever the model says."""
-    pause_after_ms: int = Field(default=250, ge=60, le=2_000)
+    pause_after_ms: int = Field(default=200, ge=60, le=2_000)
     """Speech over the agent's for so long pauses the playout."""
     interrupt_after_ms: int = Field(default=500, ge=100, le=5_000)
     """Speech for so long is a real interruption."""

@@ -54,6 +54,8 @@ def account_config(sip: SipSection, host: str, port: int) -> Any:
     transport = media.transportConfig
     transport.port = sip.rtp_port_min
     transport.portRange = sip.rtp_port_max - sip.rtp_port_min
+    # Media still on its way to a port's former call would turn the new one's towards its sender.
+    transport.randomizePort = True
     transport.boundAddress = sip.host
     transport.publicAddress = sip.public_address
     return config

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 import pjsua2 as pj
 
-from telephony.leg import Leg, NativeError, Quality
+from telephony.leg import Leg
 from telephony.media_port import LegPort, PortPool
+from telephony.native_call import NativeError, Quality
 from telephony.stream_counters import StreamCounters
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,11 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._counters = StreamCounters()
         self._codec = ""
 
+    @property
+    def is_dead(self) -> bool:
+        """PJSIP has reported the end."""
+        return self._is_dead
+
     # What a leg asks for (NativeCall) ----------------------------------------------------------
 
     def ring(self) -> None:
@@ -79,15 +85,18 @@ class SipCall(pj.Call):  # type: ignore[misc]
 
         Raises `NativeError`.
         """
+        if not target.isascii() or not target.isprintable() or " " in target:
+            # PJSIP's parser stops at a line end, and takes what stands before it.
+            raise NativeError("the target is not a SIP URI")
         prm = pj.CallOpParam(True)
         prm.opt.audioCount = 1
         prm.opt.videoCount = 0
         prm.txOption.localUri = caller
         with native(f"call to {target}"):
             self.makeCall(target, prm)
-        self.slot = int(self.getId())
-        info = self.getInfo()
-        return str(info.callIdString)
+            self.slot = int(self.getId())
+            info = self.getInfo()
+            return str(info.callIdString)
 
     def answer(self) -> None:
         """Send 200. Raises `NativeError`."""

@@ -2,78 +2,21 @@
 
 No pjsua2 here: the native call is a Protocol, time is an argument, events go to a function. Everything
 runs on the pj thread, so nothing is locked.
-
-    offer ─► RINGING ─answer─► ANSWERED ─ACK─► CONNECTED ─far end hears─► UP
-                │                  │               │                      │
-                └──────────────────┴───hang up─────┴──────────────────────┴─► ENDING ─► ENDED
-
-    place ─► DIALLING ─200 and our ACK─► CONNECTED
-
-The far end can end the call in every state.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
 
-from gateway.errors import EndpointError, InvalidTransition
 from gateway.log import for_call
 from gateway.media.playout import MarkReached, PlayoutQueue
 from gateway.model import events
 from gateway.model.hangup import HangupCause
+from telephony.leg_state import LegState, Trigger, next_state
+from telephony.native_call import NativeCall, NativeError, Quality
 from telephony.sip_status import Phase, cause_of, refusal_status
 
 _log = logging.getLogger(__name__)
-
-
-class LegState(StrEnum):
-    """Where a call is in its life."""
-
-    RINGING = "ringing"
-    """Offered; no final response sent."""
-    DIALLING = "dialling"
-    """Placed by us; not answered."""
-    ANSWERED = "answered"
-    """200 sent, its ACK has not come."""
-    CONNECTED = "connected"
-    """ACK came; not known yet that the far end can hear us."""
-    UP = "up"
-    """The far end can hear us."""
-    ENDING = "ending"
-    """We have ended it; the SIP stack has not confirmed."""
-    ENDED = "ended"
-
-
-class Trigger(StrEnum):
-    """What moves a call on."""
-
-    ANSWER = "answer"
-    ACKNOWLEDGE = "acknowledge"
-    HEAR = "hear"
-    HANG_UP = "hang up"
-    DISCONNECT = "disconnect"
-
-
-_TABLE: dict[tuple[LegState, Trigger], LegState] = {
-    (LegState.RINGING, Trigger.ANSWER): LegState.ANSWERED,
-    (LegState.ANSWERED, Trigger.ACKNOWLEDGE): LegState.CONNECTED,
-    (LegState.CONNECTED, Trigger.HEAR): LegState.UP,
-    (LegState.DIALLING, Trigger.ACKNOWLEDGE): LegState.CONNECTED,
-    (LegState.RINGING, Trigger.HANG_UP): LegState.ENDING,
-    (LegState.DIALLING, Trigger.HANG_UP): LegState.ENDING,
-    (LegState.ANSWERED, Trigger.HANG_UP): LegState.ENDING,
-    (LegState.CONNECTED, Trigger.HANG_UP): LegState.ENDING,
-    (LegState.UP, Trigger.HANG_UP): LegState.ENDING,
-    (LegState.ENDING, Trigger.ACKNOWLEDGE): LegState.ENDING,
-    (LegState.RINGING, Trigger.DISCONNECT): LegState.ENDED,
-    (LegState.DIALLING, Trigger.DISCONNECT): LegState.ENDED,
-    (LegState.ANSWERED, Trigger.DISCONNECT): LegState.ENDED,
-    (LegState.CONNECTED, Trigger.DISCONNECT): LegState.ENDED,
-    (LegState.UP, Trigger.DISCONNECT): LegState.ENDED,
-    (LegState.ENDING, Trigger.DISCONNECT): LegState.ENDED,
-}
 
 _PHASES = {
     LegState.RINGING: Phase.OFFERED,
@@ -91,43 +34,6 @@ ACK_BOUND_S = 32.5
 13.3.1.4), whose answer may never come either; the gateway need not wait for that."""
 ENDING_BOUND_S = 5.0
 """A call we ended is over for the gateway so long after, whether the far end answered the BYE or not."""
-
-
-class NativeError(EndpointError):
-    """The SIP stack refused an operation on a call, mostly because the far end was quicker."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """Media counters of a call, from its RTP stream."""
-
-    packets_in: int
-    packets_out: int
-    packets_lost_in: int
-    packets_lost_out: int
-    jitter_in_ms: float
-    jitter_out_ms: float
-    round_trip_ms: float
-
-
-class NativeCall(Protocol):
-    """The SIP stack's call. Methods raise `NativeError`."""
-
-    def answer(self) -> None: ...
-
-    def refuse(self, status: int, retry_after_s: int) -> None: ...
-
-    def hang_up(self) -> None: ...
-
-    def press(self, digits: str) -> None: ...
-
-    def packets_in(self) -> int:
-        """Packets received on the present media stream (0 without one)."""
-
-    def quality(self) -> Quality | None:
-        """The counters of the call so far, or None if it never had media."""
-
-    def codec(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +71,7 @@ class Leg:
         self._phase_at_end = Phase.OFFERED
         self._media_since_s: float | None = None
         """When media last became active; None while there is none, or on hold."""
+        self._is_alerted = False
         self._expects_packets = False
         self._packets = -1
         self._packets_at_s = 0.0
@@ -195,7 +102,9 @@ class Leg:
             self.hang_up(HangupCause.INTERNAL_ERROR, now_s)
 
     def reject(self, cause: HangupCause, retry_after_s: int, now_s: float) -> None:
-        """Refuse the offer with the response that belongs to `cause`."""
+        """Refuse the offer with the response that belongs to `cause`; a call of ours is cancelled."""
+        if self._state is LegState.DIALLING:
+            self.hang_up(cause, now_s)
         if self._state is not LegState.RINGING:
             return
         self._end(cause, now_s, lambda: self._native.refuse(refusal_status(cause), retry_after_s))
@@ -219,8 +128,9 @@ class Leg:
     # What the SIP stack reports ----------------------------------------------------------------
 
     def alerted(self, now_s: float) -> None:
-        """The far end of a call of ours rings."""
-        if self._state is LegState.DIALLING:
+        """The far end of a call of ours rings; it may say so again and again."""
+        if self._state is LegState.DIALLING and not self._is_alerted:
+            self._is_alerted = True
             self._emit(self.number, events.Ringing(call_id=self.call_id, at_s=now_s))
 
     def acknowledged(self, now_s: float) -> None:
@@ -254,6 +164,11 @@ class Leg:
             self.number,
             events.Dtmf(call_id=self.call_id, at_s=now_s, digit=digit, duration_ms=duration_ms),
         )
+
+    def not_placed(self, cause: HangupCause, detail: str, now_s: float) -> None:
+        """A call of ours never left; nothing if its end was reported before that."""
+        if self._state is not LegState.ENDED:
+            self._finish(cause, detail, now_s)
 
     def disconnected(self, status: int, reason: str, now_s: float) -> None:
         """The SIP session is over, with the last status and reason it saw."""
@@ -398,10 +313,7 @@ class Leg:
         )
 
     def _move(self, trigger: Trigger, now_s: float) -> None:
-        try:
-            state = _TABLE[self._state, trigger]
-        except KeyError:
-            raise InvalidTransition(self._state, trigger) from None
+        state = next_state(self._state, trigger)
         self._log.debug("leg moves", extra={"state": self._state.value, "to": state.value})
         if state is not self._state:
             self._state = state

@@ -5,7 +5,7 @@ PJSIP makes a new stream, with counters from nought, after each re-INVITE that c
 
 from dataclasses import replace
 
-from telephony.leg import Quality
+from telephony.native_call import Quality
 
 
 class StreamCounters:

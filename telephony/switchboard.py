@@ -15,7 +15,8 @@ from gateway.model import events
 from gateway.model.hangup import HangupCause
 from gateway.model.ids import new_call_id
 from telephony.admission import Admission
-from telephony.leg import SWEEP_S, Bounds, Leg, NativeCall, NativeError
+from telephony.leg import SWEEP_S, Bounds, Leg
+from telephony.native_call import NativeCall, NativeError
 from telephony.sip_message import InviteFacts
 from telephony.sip_status import refusal_status
 
@@ -47,6 +48,8 @@ class Switchboard:
         """Legs that wait for the first packet: looked at each turn, all others once a second."""
         self._sweeps: list[tuple[float, int]] = []
         self._last_number = 0
+        self._held: list[tuple[int, events.Event]] | None = None
+        """What a call of ours tells while it is being dialled: it must follow its `Offered`."""
         self.refused = 0
 
     @property
@@ -79,11 +82,7 @@ class Switchboard:
             self._sink.send_refused(offered, refusal)
             log.info("offer refused", extra={"call_id": offered.call_id, "cause": refusal.value})
             return None
-        self._last_number += 1
-        leg = Leg(self._last_number, offered, native, self._bounds, self._emit)
-        self._legs[leg.number] = leg
-        self.playouts[leg.number] = leg.playout
-        heapq.heappush(self._sweeps, (now_s + SWEEP_S, leg.number))
+        leg = self._add(offered, native)
         self._sink.send_event(leg.number, offered)
         return leg
 
@@ -109,18 +108,30 @@ class Switchboard:
             callee=target,
             direction=events.Direction.OUTBOUND,
         )
+        refusal = self.admission.refusal(self.active)
+        leg = self._add(offered, native)
+        self._held = []
+        try:
+            if refusal is not None:
+                self.refused += 1
+                leg.not_placed(refusal, "no new calls are taken", now_s)
+            else:
+                offered = replace(offered, foreign_id=dial(leg))
+        except NativeError as error:
+            leg.not_placed(HangupCause.INTERNAL_ERROR, str(error), now_s)
+        finally:
+            held, self._held = self._held, None
+            self._sink.send_event(leg.number, offered)
+            for number, event in held:
+                self._sink.send_event(number, event)
+
+    def _add(self, offered: events.Offered, native: NativeCall) -> Leg:
         self._last_number += 1
         leg = Leg(self._last_number, offered, native, self._bounds, self._emit)
         self._legs[leg.number] = leg
         self.playouts[leg.number] = leg.playout
-        heapq.heappush(self._sweeps, (now_s + SWEEP_S, leg.number))
-        try:
-            sip_call_id = dial(leg)
-        except NativeError as error:
-            self._sink.send_event(leg.number, offered)
-            leg.disconnected(0, str(error), now_s)
-        else:
-            self._sink.send_event(leg.number, replace(offered, foreign_id=sip_call_id))
+        heapq.heappush(self._sweeps, (offered.at_s + SWEEP_S, leg.number))
+        return leg
 
     # Commands, by leg number; a number that is gone is ignored: its `Ended` told the story. -----
 
@@ -183,6 +194,9 @@ class Switchboard:
             self._legs.pop(number, None)
             self.playouts.pop(number, None)
             self._waiting.discard(number)
+        if self._held is not None:
+            self._held.append((number, event))
+            return
         self._sink.send_event(number, event)
 
     def _default_retry_after(self, cause: HangupCause) -> int:

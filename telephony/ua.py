@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pjsua2 as pj
 
@@ -15,8 +16,9 @@ from gateway.errors import EndpointError
 from telephony import engine, source_filter
 from telephony.account import InboundAccount, account_config
 from telephony.call import SipCall
-from telephony.leg import Leg, NativeError
+from telephony.leg import Leg
 from telephony.media_port import MarkSink, PortPool, TickPort, destroy_port
+from telephony.native_call import NativeError
 from telephony.registry import SlotRegistry
 from telephony.sip_message import read_invite
 from telephony.source_filter import ListeningSocket
@@ -163,19 +165,24 @@ class UserAgent:
         # The slot is PJSIP's choice: none may have a dead object left.
         self._calls.reap()
         call = SipCall(self._account, pj.PJSUA_INVALID_ID, self)
-        shown = f"<sip:{caller}@{self._host}:{self.listeners[0].port}>"
+        # The number is data: what would end the user part, or the header, is escaped.
+        shown = f"<sip:{quote(caller, safe='+')}@{self._host}:{self.listeners[0].port}>"
 
         def dial(leg: Leg) -> str:
             call.leg = leg
-            sip_call_id = call.dial(target, shown)
-            self._calls.adopt(call)
-            return sip_call_id
+            return call.dial(target, shown)
 
-        self._switchboard.place(
-            call, dial, call_id=call_id, target=target, caller=caller, now_s=now_s
-        )
-        if call.slot < 0:
-            call.close()
+        try:
+            self._switchboard.place(
+                call, dial, call_id=call_id, target=target, caller=caller, now_s=now_s
+            )
+        finally:
+            if call.slot < 0:
+                call.close()
+            else:
+                self._calls.adopt(call)
+                if call.is_dead:  # it ended before it could be adopted
+                    self._calls.bury(call)
 
     def _on_invite(self, slot: int, message: str, source: str) -> None:
         """A call arrived: always ends in 180 or in a final response."""

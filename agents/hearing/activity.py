@@ -1,8 +1,10 @@
 """Decides from the model's probabilities when speech starts and stops, for all ears at once.
 
-Speech starts with three chunks in a row (96 ms) that are probably speech and stops with four in a row
-(128 ms) that are not; what lies between the two thresholds prolongs speech but cannot start it. The
-hang-over is short because turn taking has its own timers, which run from the last voiced sample.
+Speech starts with three chunks (96 ms) that are probably speech and stops with four in a row (128 ms)
+that are not; what lies between the two thresholds prolongs speech but cannot start it. The three need
+not be in a row: within a word ("ex-cuse") there are silences of one or two chunks, and two of these
+take away what one voiced chunk has added. The hang-over is short because turn taking has its own
+timers, which run from the last voiced sample.
 """
 
 from dataclasses import dataclass
@@ -50,9 +52,9 @@ class Activity:
     def __init__(self, rows: int) -> None:
         self._is_speech = np.zeros(rows, dtype=np.bool_)
         self._run = np.zeros(rows, dtype=np.int32)
-        """Chunks in a row that speak for a change."""
+        """In speech: unvoiced chunks in a row. In silence: two for a voiced chunk less unvoiced ones."""
         self._first = np.zeros(rows, dtype=np.int64)
-        """Chunk number at which the current run of voiced chunks began."""
+        """Chunk number of the first voiced chunk that speaks for a start."""
         self._start = np.zeros(rows, dtype=np.int64)
         self._stop = np.zeros(rows, dtype=np.int64)
         """Position after the last voiced chunk; while silent, where the last speech stopped."""
@@ -70,7 +72,6 @@ class Activity:
         Chunk numbers of a row must rise; chunks left out count neither as speech nor as silence.
         """
         was_speech = self._is_speech[rows]
-        # In silence a run is voiced chunks, in speech it is unvoiced ones.
         continues = np.where(
             was_speech, probability < STOP_PROBABILITY, probability >= START_PROBABILITY
         )
@@ -79,9 +80,12 @@ class Activity:
         self._first[rows[begins]] = chunks[begins]
         voiced = was_speech & ~continues
         self._stop[rows[voiced]] = (chunks[voiced] + 1) * CHUNK_SAMPLES
-        run += 1
-        run *= continues
-        changes = run >= np.where(was_speech, STOP_CHUNKS, START_CHUNKS)
+        run = np.where(
+            was_speech,
+            np.where(continues, run + 1, 0),
+            np.where(continues, run + 2, np.maximum(run - 1, 0)),
+        )
+        changes = run >= np.where(was_speech, STOP_CHUNKS, 2 * START_CHUNKS)
         self._run[rows] = run
         if not changes.any():
             return None, None

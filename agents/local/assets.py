@@ -8,7 +8,6 @@ import argparse
 import hashlib
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway import directories
 from gateway.errors import AssetError
 
 _EXTRA = "install them with: pip install 'offhook[local]'"
@@ -24,13 +24,6 @@ SMART_TURN_PACKAGE = "pipecat-ai==1.14.0"
 """Carries the Smart Turn v3.2 weights (BSD-2-Clause); its code and dependencies are not used."""
 SMART_TURN_MEMBER = "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx"
 SMART_TURN_SHA256 = "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f"
-
-
-def _cache_dir() -> Path:
-    if given := os.environ.get("OFFHOOK_CACHE"):
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "offhook"
 
 
 def _in_package(package: str, *names: str) -> Path:
@@ -85,7 +78,7 @@ def smart_turn_model() -> Path:
 
 
 def _smart_turn_path() -> Path:
-    return _cache_dir() / "models" / Path(SMART_TURN_MEMBER).name
+    return directories.built() / "models" / Path(SMART_TURN_MEMBER).name
 
 
 ASSETS: dict[str, Callable[[], Path]] = {

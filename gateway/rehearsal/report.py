@@ -76,7 +76,8 @@ class Report:
         return {**asdict(self), "passed": self.passed, "problems": list(self.problems)}
 
 
-_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_NUMBERS += ["ten", "eleven", "twelve"]
 _DIGITS = {word: str(value) for value, word in enumerate(_NUMBERS)}
 
 

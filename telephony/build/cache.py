@@ -1,21 +1,13 @@
 """Keeps the built wheel outside the checkout, so that it is built once for each recipe."""
 
 import fcntl
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
+from gateway import directories
 from telephony.build import recipe
 from telephony.build.running import BuildFailed, Runner
-
-
-def cache_dir() -> Path:
-    """Return the folder that outlives checkouts: `OFFHOOK_CACHE`, or the user's."""
-    if given := os.environ.get("OFFHOOK_CACHE"):
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "offhook"
 
 
 def log_file() -> Path:
@@ -41,7 +33,7 @@ def wheel(tarball: Path | None) -> Path:
 
 
 def _wheels() -> Path:
-    return cache_dir().absolute() / "wheels"
+    return directories.built().absolute() / "wheels"
 
 
 def _cached(wheels: Path, label: str) -> Path | None:

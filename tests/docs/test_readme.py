@@ -29,7 +29,7 @@ def commands(program: str) -> list[str]:
     for text in blocks("console", "sh", "bash", "shell"):
         for line in text.splitlines():
             bare = re.sub(r"^[$#] ", "", line.strip()).partition("  #")[0].strip()
-            if bare.split(" ")[0] == program:
+            if Path(bare.split(" ")[0]).name == program:
                 found.append(bare)
     return found
 

@@ -43,8 +43,8 @@ _LOUD = 250
 _SOFT = 40
 """Below it a packet towards the caller is silence."""
 _PACKET_S = 0.02
-_LOOK_S = 0.5
-"""The sound after a decision is looked at for so long; a false alarm resumes only later."""
+_QUIET_S = 0.1
+"""So long without sound after a decision is silence; sound after it is the next thing said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +207,12 @@ def _barge_in(call: Call, wire: Wire, script: Script) -> _BargeIn | None:
         ),
         None,
     )
-    last_loud_at = max(
-        (p.at for p in sent if p.at < decided_at + _LOOK_S and _level(p) > _SOFT),
-        default=decided_at,
-    )
+    last_loud_at = decided_at - _PACKET_S
+    for packet in sent:
+        if packet.at > last_loud_at + _QUIET_S + _PACKET_S:
+            break
+        if packet.at > last_loud_at and _level(packet) > _SOFT:
+            last_loud_at = packet.at
     return _BargeIn(
         told_ms,
         None if onset_at is None else (decided_at - onset_at) * 1000,

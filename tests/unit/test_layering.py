@@ -9,7 +9,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("gateway", "telephony", "webrtc", "agents")
 
-SHARED = ("gateway.model", "gateway.media", "gateway.config", "gateway.log", "gateway.errors")
+SHARED = (
+    "gateway.model",
+    "gateway.media",
+    "gateway.config",
+    "gateway.directories",
+    "gateway.log",
+    "gateway.errors",
+)
 ALLOWED = {
     "telephony": ("telephony", *SHARED, "gateway.link"),
     "webrtc": ("webrtc", *SHARED, "gateway.link"),

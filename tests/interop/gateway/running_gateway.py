@@ -38,7 +38,7 @@ def until(ask: Callable[[], T], bound_s: float, what: str) -> T:
 class RunningGateway:
     """One gateway process with its workers; use as a context manager.
 
-    `settings` is the end of its configuration file; `sip`, `speech` and `http` are added to these sections. With
+    `settings` is the end of its configuration file; the others are added to their sections. With
     the same `directory` it is the same gateway again, started anew.
     """
 
@@ -49,6 +49,7 @@ class RunningGateway:
         settings: str,
         *,
         data_dir: Path | None = None,
+        gateway: str = "",
         sip: str = "",
         speech: str = "workers = 1",
         http: str = "",
@@ -67,6 +68,7 @@ class RunningGateway:
 data_dir = {json.dumps(str(self.data_dir))}
 cache_dir = {json.dumps(str(cache))}
 log_format = "json"
+{gateway}
 [http]
 port = {self.http_port}
 {http}
@@ -87,6 +89,8 @@ port = {self.sip_port}
 
     def start(self) -> None:
         """Return when calls are answered."""
+        if self.process is not None:
+            self.process.wait(STOP_BOUND_S)  # one that was killed
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(self.config_file)]
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONASYNCIODEBUG"}
         with open(self._log, "ab") as log:

@@ -83,6 +83,10 @@ def test_a_speech_worker_killed_in_mid_call(
     assert record["state"] == "conversing"
     assert record["cause"] is None
     assert battered.pids("speech") not in ([], [pid])
+    status, _ = battered.get(f"/api/v1/calls/{record['call_id']}/hangup", method="POST")
+    assert status == 202
+    caller.expect_success()
+    assert battered.wait_until_ended(caller.number)["cause"] == "operator_hung_up"
 
 
 def test_a_killed_gateway_ends_its_calls_and_closes_their_records(

@@ -63,12 +63,21 @@ def start_sipp(
     source: str = "127.0.0.1",
     service: str = "1000",
     keys: Mapping[str, str] | None = None,
+    status: int | None = None,
     options: tuple[str, ...] = (),
 ) -> Sipp:
-    """Start a scenario of `sip/scenarios` towards a worker on 127.0.0.1."""
+    """Start a scenario of `sip/scenarios` towards a worker on 127.0.0.1.
+
+    `status` stands for `[status]` in it, where SIPp takes no key.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port(source)
-    command = ["sipp", f"127.0.0.1:{target_port}", "-sf", str(SCENARIOS / f"{scenario}.xml")]
+    script = SCENARIOS / f"{scenario}.xml"
+    if status is not None:
+        text = script.read_text().replace("[status]", str(status))
+        script = directory / script.name
+        script.write_text(text)
+    command = ["sipp", f"127.0.0.1:{target_port}", "-sf", str(script)]
     command += ["-m", str(calls), "-r", str(rate), "-l", str(limit or calls), "-t", transport]
     command += ["-i", source, "-p", str(port), "-s", service, "-nostdin", "-trace_msg"]
     command += ["-trace_err", "-message_file", f"{scenario}_messages.log"]

@@ -271,8 +271,11 @@ class EndpointContract:
 
     async def test_the_far_end_hangs_up(self, harness: EndpointHarness) -> None:
         call, far = await self.take_up(harness)
+        call.leg.mark("begun")
         call.leg.play(tone(5_000))
         call.leg.mark("never")
+        await call.wait_mark("begun")
+        await asyncio.sleep(0.1)  # commands on their way when the call ends bring back nothing
         await far.hang_up()
 
         ended = await call.wait_ended()

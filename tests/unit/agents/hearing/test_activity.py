@@ -19,16 +19,22 @@ class OneEar:
     def __init__(self):
         self.start = None
         self.stop = 0
-        self.voiced = []
+        self.first = 0
+        self.score = 0
         self.unvoiced = 0
 
     def hear(self, chunk, probability):
         if self.start is None:
-            self.voiced = [*self.voiced, chunk] if probability >= 0.5 else []
-            if len(self.voiced) == START_CHUNKS:
-                self.start = max(self.voiced[0] * CHUNK_SAMPLES - LEAD_IN_SAMPLES, self.stop)
+            if probability >= 0.5:
+                if self.score == 0:
+                    self.first = chunk
+                self.score += 2
+            elif self.score > 0:
+                self.score -= 1
+            if self.score >= 2 * START_CHUNKS:
+                self.start = max(self.first * CHUNK_SAMPLES - LEAD_IN_SAMPLES, self.stop)
                 self.stop = (chunk + 1) * CHUNK_SAMPLES
-                self.voiced, self.unvoiced = [], 0
+                self.score, self.unvoiced = 0, 0
                 return ("started", self.start)
         elif probability >= 0.35:
             self.stop, self.unvoiced = (chunk + 1) * CHUNK_SAMPLES, 0
@@ -39,7 +45,7 @@ class OneEar:
         return None
 
     def end(self):
-        self.voiced = []
+        self.score = 0
         if self.start is None:
             return None
         start, self.start = self.start, None
@@ -116,7 +122,13 @@ def test_speech_starts_with_the_third_voiced_chunk_and_a_lead_in():
 
 
 def test_two_voiced_chunks_are_a_click():
-    assert run([0.0, 1.0, 1.0, 0.49, 1.0, 1.0, 0.0] * 5) == {}
+    assert run([0.0, 1.0, 1.0, 0.49, 0.0, 0.3, 0.0] * 5) == {}
+
+
+def test_a_short_silence_within_a_word_does_not_delay_the_start():
+    found = run([0.0] * 20 + [1.0, 1.0, 0.0, 0.0, 1.0, 1.0])
+
+    assert found == {25: ("started", 20 * CHUNK_SAMPLES - LEAD_IN_SAMPLES)}
 
 
 def test_the_stop_is_where_the_voice_ended_not_where_that_was_noticed():

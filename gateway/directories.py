@@ -1,0 +1,29 @@
+"""Where things are kept outside the checkout, by the XDG base directories or as systemd says."""
+
+import os
+from pathlib import Path
+
+_NAME = "offhook"
+
+
+def state() -> Path:
+    """systemd's StateDirectory if given, else the user's data directory."""
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / _NAME
+
+
+def cache() -> Path:
+    """systemd's CacheDirectory if given, else that of everything built and fetched."""
+    if given := os.environ.get("CACHE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    return built()
+
+
+def built() -> Path:
+    """`OFFHOOK_CACHE`, or the user's cache directory: what the set-up builds and fetches, by whomever it runs."""
+    if given := os.environ.get("OFFHOOK_CACHE"):
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / _NAME
