@@ -6,6 +6,9 @@ from gateway.model.hangup import HangupCause
 from gateway.model.texts import LongText
 
 
+NO_ICE_SERVERS = LongText("[]")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """Accept the offer."""
@@ -97,7 +100,7 @@ class Negotiate:
     early_audio: bool = False
     """The browser sends what was said before the connection, over its data channel."""
     max_call_s: int = 0
-    ice_servers: LongText = LongText("[]")
+    ice_servers: LongText = NO_ICE_SERVERS
     """JSON array as in `RTCConfiguration.iceServers` (W3C WebRTC section 4.2.1)."""
 
 
