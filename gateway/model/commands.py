@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from gateway.model.hangup import HangupCause
 from gateway.model.texts import LongText
 
-
 NO_ICE_SERVERS = LongText("[]")
 
 
