@@ -1,6 +1,6 @@
 """What an endpoint's worker process is told about a leg, when it lives at the other end of a link."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.model.hangup import HangupCause
 from gateway.model.texts import LongText
