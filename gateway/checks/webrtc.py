@@ -50,7 +50,7 @@ def _page() -> Iterator[Finding]:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    for look in (lambda: webrtc_secret.read(config), lambda: IceServers(config.webrtc)):
+    for look in (lambda: webrtc_secret.of(config).read(), lambda: IceServers(config.webrtc)):
         try:
             look()
         except FileNotFoundError:
