@@ -6,7 +6,7 @@ import pytest
 
 from gateway import webrtc_secret
 from gateway.config import Config, GatewaySection
-from gateway.config_webrtc import WebrtcSection
+from gateway.config.webrtc import WebrtcSection
 from gateway.errors import ConfigError
 
 
