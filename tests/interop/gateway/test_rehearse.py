@@ -14,7 +14,7 @@ SCRIPT = """\
 When are you open?
 > nine to five
 No, that is all. Goodbye.
-> goodbye
+> thank you
 """
 
 
