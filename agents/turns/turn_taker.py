@@ -3,13 +3,10 @@
     IDLE ──speech──► SPEAKING ──silence──► TRAILING ──model, silence──► DECIDED ──words──► IDLE
                         ▲  ◄──────speech─────┘  ◄─────────speech──────────┘
 
-At the first length of silence the words and the end-of-turn model are asked for together; the model
-again at the further ones, with falling thresholds. Whatever is spoken before the turn has been handed
-over joins it. Overlap with the agent's speech is a second, smaller machine: CLEAR, SUSPECTED (speech
-over the agent's), PAUSED (long enough to stop playing), CONFIRMED (the caller has the floor).
-
-Times are monotonic seconds, positions samples at 16 kHz; the driver passes both and carries out the
-returned actions in order. Facts and figures: see the notes on `TurnsSection`.
+At the first length of silence words and end-of-turn model are asked for together; the model again at the
+further ones, with falling thresholds. What is spoken before the turn has been handed over joins it. Overlap
+with the agent's speech is a second machine (`Overlap`). Times are monotonic seconds, positions samples at
+16 kHz; the driver passes both and carries out the returned actions in order.
 """
 
 from agents.turns.actions import (
@@ -400,5 +397,4 @@ class TurnTaker:
         self._state = state
 
 
-_EPS = 0.001
-"""Milliseconds by which a timer may fire early because of rounding."""
+_EPS = 0.001  # milliseconds by which a timer may fire early because of rounding
