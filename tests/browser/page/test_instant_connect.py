@@ -11,7 +11,7 @@ WINDOW = HEARD_HZ // 1000
 PIECE = HEARD_HZ // 10
 FIT = 0.4
 """A place is certain from there: by chance a piece fits no better than 0.25, even while the echo canceller settles."""
-TOLERANCE_MS = 10
+TOLERANCE_MS = 20
 """Opus smears the onset by which the live track's beginning is found over a few milliseconds."""
 
 
