@@ -17,12 +17,12 @@ from gateway.errors import (
     NoAgent,
     OfferRefused,
 )
-from gateway.http.webrtc.ports import BrowserOffer, Negotiation
 from gateway.link.messages import Negotiated, NegotiationRefused, Refusal
 from gateway.link.supervisor import ArgvFactory
 from gateway.media.tick import TickListener
 from gateway.metrics import Metrics
 from gateway.model import commands
+from gateway.model.browser_calls import BrowserOffer, Negotiation
 from gateway.model.endpoint import Leg, LegListener, OfferListener
 from gateway.model.events import Ended, EndpointKind, LegEvent, Offered
 from gateway.model.hangup import HangupCause
@@ -117,7 +117,7 @@ class BrowserEndpoint:
     def legs(self) -> Sequence[Leg]:
         return [leg for worker in self._workers for leg in worker.legs()]
 
-    # What HTTP asks (gateway.http.webrtc.ports) ----------------------------------------------------
+    # What HTTP asks (gateway.model.browser_calls) ----------------------------------------------------
 
     async def negotiate(self, offer: BrowserOffer) -> Negotiation:
         """Have a call made of an offer; returns when it was answered.

@@ -14,8 +14,8 @@ import av
 import numpy as np
 from aiortc import MediaStreamTrack
 
-from gateway.http.webrtc.ports import BrowserOffer
 from gateway.media.tick import AudioTick
+from gateway.model.browser_calls import BrowserOffer
 from gateway.model.events import MediaUp
 from gateway.model.frame import FRAME_BYTES, FRAME_MS, RATE_HZ
 from gateway.model.ids import new_call_id

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gateway.config import Config
 from gateway.errors import GatewayError
-from gateway.http.webrtc.ports import BrowserOffer
+from gateway.model.browser_calls import BrowserOffer
 from gateway.model.endpoint import Endpoint
 from gateway.model.ids import new_call_id
 from tests.support.browser_endpoint import browser_config, browser_endpoint

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from gateway.errors import GatewayError
-from gateway.http.webrtc.ports import BrowserOffer, Negotiation
+from gateway.model.browser_calls import BrowserOffer, Negotiation
 
 UFRAG, PASSWORD = "Ab3/", "p" * 22
 

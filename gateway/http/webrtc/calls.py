@@ -11,8 +11,8 @@ from gateway.http.errors import ApiError
 from gateway.http.webrtc import conditions, descriptions
 from gateway.http.webrtc.admission import Admitted
 from gateway.http.webrtc.desk import Desk
-from gateway.http.webrtc.ports import BrowserOffer, Negotiation
 from gateway.http.webrtc.resources import Resource, not_found
+from gateway.model.browser_calls import BrowserOffer, Negotiation
 from gateway.model.ids import new_call_id
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,11 @@ from gateway.http.webrtc import used_tokens
 from gateway.http.webrtc.admission import Admission, Admitted
 from gateway.http.webrtc.ice_servers import IceServers
 from gateway.http.webrtc.origins import Origins, preflight_headers
-from gateway.http.webrtc.ports import BrowserCalls, LiveStates
+from gateway.http.webrtc.ports import LiveStates
 from gateway.http.webrtc.resources import Resources
 from gateway.http.webrtc.tokens import TokenSigner
 from gateway.http.webrtc.used_tokens import UsedTokens
+from gateway.model.browser_calls import BrowserCalls
 
 log = logging.getLogger(__name__)
 

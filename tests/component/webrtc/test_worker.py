@@ -12,7 +12,7 @@ import pytest
 from aiortc import RTCRtpSender
 
 from gateway.errors import CallNotFound, EndpointError, IceSessionReplaced, OfferRefused
-from gateway.http.webrtc.ports import BrowserOffer
+from gateway.model.browser_calls import BrowserOffer
 from gateway.model.events import (
     Answered,
     Dtmf,

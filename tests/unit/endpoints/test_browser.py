@@ -17,10 +17,10 @@ from gateway.errors import (
     NoAgent,
     OfferRefused,
 )
-from gateway.http.webrtc.ports import BrowserOffer, Negotiation
 from gateway.link.messages import Negotiated, NegotiationRefused, Refusal
 from gateway.metrics import Metrics
 from gateway.model import commands
+from gateway.model.browser_calls import BrowserOffer, Negotiation
 from gateway.model.events import Ended, EndpointKind, Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.texts import LongText
