@@ -7,7 +7,7 @@ Times are seconds since 1970, because messages outlive processes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Channel(StrEnum):
@@ -117,6 +117,8 @@ class Receipt:
     status: MessageStatus
     at: float
     error_code: str = ""
+    message_id: str = ""
+    """Ours, if the provider gives it back (in the callback's URL): known even if its answer to us was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,3 +165,23 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Release connections."""
+
+
+@runtime_checkable
+class CanFind(Protocol):
+    """A transport that can tell whether the provider took a message when its answer was lost."""
+
+    async def find(self, message: OutboundMessage, *, since: float) -> Accepted | None:
+        """Return what the provider took of this message since then, or None: surely nothing.
+
+        Raises `SendFailed` when it cannot tell now.
+        """
+
+
+@runtime_checkable
+class TakesKey(Protocol):
+    """A transport whose provider takes a message once per `message_id`, however often it is sent."""
+
+    @property
+    def key_holds_s(self) -> float:
+        """How long the provider remembers the key."""
