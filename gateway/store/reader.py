@@ -34,7 +34,7 @@ class Reader:
     async def room_id(self, number: str, person: str) -> str | None:
         """Return the id of this person's room at our number."""
         query = select(rooms.c.room_id).where(rooms.c.number == number, rooms.c.person == person)
-        return await self._read(lambda connection: connection.execute(query).scalar())
+        return await self.read(lambda connection: connection.execute(query).scalar())
 
     async def spoken_lines(self, room_id: str, limit: int) -> list[tuple[str, TimelineLine]]:
         """Return the room's last spoken lines, oldest first, each with its entry id."""
@@ -49,14 +49,14 @@ class Reader:
             found = [(row.entry_id, _line(row)) for row in connection.execute(query)]
             return found[::-1]
 
-        return await self._read(read)
+        return await self.read(read)
 
     async def calls(self, limit: int, *, active: bool | None = None) -> list[CallRecord]:
         """Return the newest calls, newest first; `active` keeps those that go on (or do not)."""
         query = select(calls).order_by(calls.c.offered_at.desc(), calls.c.call_id).limit(limit)
         if active is not None:
             query = query.where(calls.c.cause.is_(None) if active else calls.c.cause.is_not(None))
-        return await self._read(
+        return await self.read(
             lambda connection: [_record(row) for row in connection.execute(query)]
         )
 
@@ -68,18 +68,16 @@ class Reader:
             row = connection.execute(query).one_or_none()
             return None if row is None else _record(row)
 
-        return await self._read(read)
+        return await self.read(read)
 
     async def call_timeline(self, call_id: str) -> list[TimelineLine]:
         """Return all entries of one call, as written."""
         query = _lines().where(timeline.c.call_id == call_id).order_by(timeline.c.seq)
-        return await self._read(
-            lambda connection: [_line(row) for row in connection.execute(query)]
-        )
+        return await self.read(lambda connection: [_line(row) for row in connection.execute(query)])
 
     async def room_exists(self, room_id: str) -> bool:
         query = select(rooms.c.room_id).where(rooms.c.room_id == room_id)
-        return await self._read(lambda connection: connection.execute(query).scalar() is not None)
+        return await self.read(lambda connection: connection.execute(query).scalar() is not None)
 
     async def room_timeline(self, room_id: str, *, after: int, limit: int) -> list[TimelineLine]:
         """Return the room's entries with `seq` above `after`, in order."""
@@ -89,11 +87,11 @@ class Reader:
             .order_by(timeline.c.seq)
             .limit(limit)
         )
-        return await self._read(
-            lambda connection: [_line(row) for row in connection.execute(query)]
-        )
+        return await self.read(lambda connection: [_line(row) for row in connection.execute(query)])
 
-    async def _read(self, query: Callable[[Connection], T]) -> T:
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Return what the query returns, run on the reader's thread."""
+
         def run() -> T:
             try:
                 with self._engine.begin() as connection:

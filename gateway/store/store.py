@@ -8,7 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreError
@@ -20,14 +22,18 @@ from gateway.rooms.timeline import Entry, Recorder, RoomView
 from gateway.store import sqlite
 from gateway.store.backlog import Backlog
 from gateway.store.identity import LONGEST, is_nobody, normalise
+from gateway.store.job import Job
 from gateway.store.leftovers import close_leftovers
 from gateway.store.reader import Reader
 from gateway.store.records import CallRecord, TimelineLine
 from gateway.store.schema import prepare
+from gateway.store.transactor import Transactor
 from gateway.store.writer import GATHER_S, Writer
 from gateway.store.writes import CallClosed, CallOpened, EntryAppended, RoomMade, Write
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 BACKLOG_LIMIT = 20_000
 """Entries that may wait for the disk: about ten minutes of two hundred calls, some 20 MB."""
@@ -123,6 +129,18 @@ class Store:
 
         self._backlog.when_done(on_writer_thread)
         await done
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """See `Transactor`; what was written before is there when `work` runs."""
+        job = Job(work)
+        if not self._put(job):
+            raise StoreError("the store's backlog is full, or it is closed")
+        await self.flush()
+        return job.result()
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """See `Transactor`."""
+        return await self._reading().read(query)
 
     def trouble(self) -> str:
         """Return what is wrong with the store, empty if nothing is."""
@@ -243,8 +261,9 @@ class Store:
             )
         )
 
-    def _put(self, write: Write) -> None:
-        if not self._backlog.put(write):
+    def _put(self, write: Write) -> bool:
+        accepted = self._backlog.put(write)
+        if not accepted:
             now_s = time.monotonic()
             if now_s - self._refusals_logged_at_s >= REFUSALS_LOGGED_EVERY_S:
                 self._refusals_logged_at_s = now_s
@@ -253,6 +272,7 @@ class Store:
                     extra={"refused": self._backlog.refused, "waiting": len(self._backlog)},
                 )
         self._on_backlog(len(self._backlog))
+        return accepted
 
     # Reading ----------------------------------------------------------------------------------------
 
@@ -305,3 +325,4 @@ def _short(text: str) -> str:
 
 
 _: type[Recorder] = Store
+__: type[Transactor] = Store

@@ -5,6 +5,7 @@ import stat
 import time
 
 import pytest
+from sqlalchemy import text
 
 from gateway.errors import StoreError
 from gateway.model.events import EndpointKind, Offered
@@ -240,3 +241,29 @@ async def test_a_closed_store_reads_nothing_and_writes_nothing(tmp_path):
     assert view.history == ()
     with pytest.raises(StoreError):
         await store.calls(5)
+
+
+async def test_a_transaction_returns_once_it_is_on_the_disk_and_sees_what_was_before(store):
+    room = await store.room_for(number="100", person="+491")
+
+    def count(connection):
+        return connection.execute(text("SELECT count(*) FROM rooms")).scalar()
+
+    assert await store.transact(count) == 1
+    assert await store.read(count) == 1
+    assert room.room_id
+
+
+async def test_a_transaction_raises_what_its_work_raises(store):
+    def work(_connection):
+        raise LookupError("no such message")
+
+    with pytest.raises(LookupError):
+        await store.transact(work)
+
+
+async def test_a_transaction_after_closing_is_refused(store):
+    await store.close()
+
+    with pytest.raises(StoreError, match="closed"):
+        await store.transact(lambda _connection: None)
