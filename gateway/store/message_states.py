@@ -64,11 +64,16 @@ TRANSITIONS: Mapping[tuple[Status, Trigger], Status] = {
         (status, trigger): to
         for status in (Status.QUEUED, Status.SENDING, Status.DEAD)
         for trigger, to in _REPORTED.items()
+        # A failure of what waits for its next attempt is that of an earlier one, and known.
+        if (status, trigger) != (Status.QUEUED, Trigger.REPORTED_FAILED)
     },
     # The answer comes after a receipt: the receipt knows better.
     **{(status, trigger): status for status in _ARRIVED for trigger in _ANSWERS},
-    # The answer to an attempt that was given up.
+    # The answer to an attempt that was given up, or replayed since a receipt said that it failed.
     (Status.DEAD, Trigger.TAKEN): Status.SENT,
+    (Status.QUEUED, Trigger.TAKEN): Status.SENT,
+    (Status.QUEUED, Trigger.POSTPONED): Status.QUEUED,
+    (Status.DEAD, Trigger.GIVEN_UP): Status.DEAD,
     (Status.SENT, Trigger.REPORTED_DELIVERED): Status.DELIVERED,
     (Status.SENT, Trigger.REPORTED_READ): Status.READ,
     (Status.SENT, Trigger.REPORTED_FAILED): Status.FAILED,

@@ -103,15 +103,16 @@ inbox = Table(
 opt_outs = Table(
     "opt_outs",
     metadata,
-    # A ledger: rows are only added, and the last one of a person holds.
+    # A ledger: rows are only added, and the last one of each key holds.
     Column("seq", Integer, primary_key=True, autoincrement=True),
     Column("key", String(300), nullable=False),
     Column("is_out", Boolean, nullable=False),
     Column("channel", String(20), nullable=False),
     Column("at", Float, nullable=False),
     # What caused it, such as the provider's message id: the same source counts once.
-    Column("source", String(300), nullable=False, unique=True),
+    Column("source", String(300), nullable=False),
     Column("detail", Text, nullable=False, default=""),
+    Index("opt_outs_once", "source", "key", unique=True),
     Index("opt_outs_by_key", "key", "seq"),
 )
 

@@ -21,6 +21,7 @@ from gateway.model.line import Role, Said
 from gateway.rooms.timeline import Entry, Recorder, RoomView
 from gateway.store import sqlite
 from gateway.store.backlog import Backlog
+from gateway.store.clean import clean
 from gateway.store.identity import LONGEST, is_nobody, normalise
 from gateway.store.job import Job
 from gateway.store.leftovers import close_leftovers
@@ -163,7 +164,7 @@ class Store:
 
     async def room_for(self, *, number: str, person: str) -> RoomView:
         """Return the person's room at our number, made if new; see `Recorder`."""
-        number, person = normalise(_clean(number)), normalise(_clean(person))
+        number, person = normalise(clean(number)), normalise(clean(person))
         if is_nobody(person):
             room_id = new_room_id()
             self._make_room(room_id, number, f"{person or 'anonymous'}#{room_id}")
@@ -238,7 +239,7 @@ class Store:
 
     def append(self, entry: Entry) -> None:
         facts = {
-            _clean(name): _clean(value) if isinstance(value, str) else value
+            clean(name): clean(value) if isinstance(value, str) else value
             for name, value in entry.facts.items()
         }
         kept = Entry(
@@ -247,7 +248,7 @@ class Store:
             kind=entry.kind,
             offset_ms=entry.offset_ms,
             role=entry.role,
-            text=_clean(entry.text),
+            text=clean(entry.text),
             facts=facts,
         )
         self._put(EntryAppended(entry_id=secrets.token_hex(12), entry=kept))
@@ -256,9 +257,7 @@ class Store:
         self, call_id: str, *, cause: HangupCause, detail: str, offset_ms: float
     ) -> None:
         self._put(
-            CallClosed(
-                call_id=call_id, cause=cause.value, detail=_clean(detail), ended_ms=offset_ms
-            )
+            CallClosed(call_id=call_id, cause=cause.value, detail=clean(detail), ended_ms=offset_ms)
         )
 
     def _put(self, write: Write) -> bool:
@@ -315,13 +314,8 @@ class Store:
             log.debug("reading before all is written", extra={"waiting": len(self._backlog)})
 
 
-def _clean(text: str) -> str:
-    """Return text that every database takes: no NUL, no half of a surrogate pair."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-
-
 def _short(text: str) -> str:
-    return _clean(text)[:LONGEST]
+    return clean(text)[:LONGEST]
 
 
 _: type[Recorder] = Store
