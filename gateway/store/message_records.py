@@ -66,6 +66,8 @@ class PendingMessage:
     recipient: str
     due_at: float
     tries: int
+    provider: str = ""
+    """Of its last attempt."""
     is_unknown: bool = False
     """An attempt was begun and its outcome is not known."""
 

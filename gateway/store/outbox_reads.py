@@ -53,6 +53,7 @@ def recover(connection: Connection, *, at: float, settle_s: float) -> list[Pendi
                 recipient=row.recipient,
                 due_at=due_at,
                 tries=row.tries,
+                provider=row.provider,
                 is_unknown=is_unknown,
             )
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from gateway.model.messages import Accepted, Channel, MessageStatus, OutboundMessage
 from gateway.store.message_records import MessageRecord, Outcome, to_record, to_row
@@ -83,8 +83,10 @@ def accept(
     return Acceptance.ACCEPTED, message.message_id
 
 
-def claim(connection: Connection, message_id: str, *, provider: str, at: float) -> Claim:
-    """Begin an attempt, written down before anything is sent.
+def claim(
+    connection: Connection, message_id: str, *, provider: str, at: float, resend: bool = False
+) -> Claim:
+    """Begin an attempt, written down before anything is sent; `resend` though the last one has no answer.
 
     The ledger of opt-outs is asked in the same transaction: what it says before this is honoured.
     """
@@ -94,9 +96,12 @@ def claim(connection: Connection, message_id: str, *, provider: str, at: float) 
         return Claim(verdict=Verdict.GONE)
     attempt = _last_attempt(connection, row)
     if status is MessageStatus.SENDING and attempt is not None and attempt.outcome is None:
-        # This very claim, tried twice; or somebody else's, and then it is not ours to send.
-        is_ours = attempt.started_at == at and attempt.provider == provider
-        return Claim(verdict=Verdict.SEND if is_ours else Verdict.GONE, record=to_record(row))
+        if attempt.started_at == at and attempt.provider == provider:
+            # This very claim, tried twice.
+            return Claim(verdict=Verdict.SEND, record=to_record(row))
+        if not resend:
+            return Claim(verdict=Verdict.GONE)
+        _end_attempt(connection, row, Outcome.UNKNOWN, at=at)
     if is_opted_out(connection, Channel(row.channel), row.recipient):
         failure = Failure(code=OPTED_OUT, detail="the person wants no messages")
         return Claim(
@@ -232,6 +237,14 @@ def get(connection: Connection, message_id: str) -> MessageRecord | None:
     """Return one message."""
     row = connection.execute(select(messages).where(messages.c.message_id == message_id)).first()
     return None if row is None else to_record(row)
+
+
+def last_attempt_at(connection: Connection, message_id: str) -> float:
+    """Return when the last attempt began; 0 if there was none."""
+    latest = select(func.max(message_attempts.c.started_at)).where(
+        message_attempts.c.message_id == message_id
+    )
+    return connection.execute(latest).scalar() or 0.0
 
 
 def _locked(connection: Connection, message_id: str) -> Row[Any] | None:
