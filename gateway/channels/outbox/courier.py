@@ -21,6 +21,7 @@ LOOK_S = 1.0
 """How often a provider that is held back is looked at."""
 SLEEP_MOST_S = 60.0
 """So that a clock that was set is noticed."""
+PACE_LEAST_S = 0.01
 STORE_RETRY_S = 5.0
 
 
@@ -112,7 +113,8 @@ class Courier:
             person = address_key(item.lane[0], item.lane[2])
             wait_s = self._limit.wait_s(person, loop.time())
             if wait_s > 0:
-                self._agenda.put_back(item, due_at=now + wait_s)
+                # Never so short that adding it to the time of day changes nothing.
+                self._agenda.put_back(item, due_at=now + max(wait_s, PACE_LEAST_S))
                 continue
             permit = self._breaker.ask(loop.time())
             if permit is None:
@@ -121,7 +123,7 @@ class Courier:
             self._limit.take(person, loop.time())
             task = loop.create_task(self._deliver(item, permit), name=f"deliver {item.message_id}")
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._ended)
         return False
 
     async def _deliver(self, item: Item, permit: Permit) -> None:
@@ -134,7 +136,7 @@ class Courier:
         except Exception as error:  # whatever it is, the message must not be forgotten
             log.error(
                 "what became of a message cannot be written down",
-                extra={"message": item.message_id, "reason": str(error)},
+                extra={"message_id": item.message_id, "reason": str(error)},
                 exc_info=not isinstance(error, StoreError),
             )
             # Its last attempt, if it was made, is one whose outcome is not known.
@@ -147,7 +149,10 @@ class Courier:
                 self._breaker.failed(permit, loop.time())
             else:
                 self._breaker.released(permit)
-            self._wake.set()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._wake.set()
 
     def _after(self, item: Item, result: Result) -> None:
         record = result.record

@@ -118,7 +118,10 @@ class Delivery:
             # A mistake of the transport: nobody knows how far it came.
             log.exception(
                 "a transport failed as it should not",
-                extra={"provider": self._transport.provider, "message": record.message.message_id},
+                extra={
+                    "provider": self._transport.provider,
+                    "message_id": record.message.message_id,
+                },
             )
             raise SendFailed(
                 "transport_error", type(error).__name__, may_retry=True, is_unknown=True
@@ -187,7 +190,7 @@ class Delivery:
                 "a message is sent again though it may have arrived: the provider cannot be asked",
                 extra={
                     "provider": self._transport.provider,
-                    "message": record.message.message_id,
+                    "message_id": record.message.message_id,
                 },
             )
         if record.tries >= self._policy.tries_most:

@@ -71,7 +71,7 @@ class Failures:
         except Exception:
             log.exception(
                 "a failed message could not be dealt with; it is tried again",
-                extra={"message": message_id},
+                extra={"message_id": message_id},
             )
             return False
         return True
