@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreError
+from gateway.store.people import person_key
 from gateway.store.records import CallRecord, TimelineLine
 from gateway.store.schema import calls, rooms, timeline
 
@@ -35,6 +36,10 @@ class Reader:
         """Return the id of this person's room at our number."""
         query = select(rooms.c.room_id).where(rooms.c.number == number, rooms.c.person == person)
         return await self.read(lambda connection: connection.execute(query).scalar())
+
+    async def person(self, key: str) -> str:
+        """Return the key by which the person behind an address is known: another one if they are linked."""
+        return await self.read(lambda connection: person_key(connection, key))
 
     async def spoken_lines(self, room_id: str, limit: int) -> list[tuple[str, TimelineLine]]:
         """Return the room's last spoken lines, oldest first, each with its entry id."""
@@ -118,6 +123,10 @@ def _lines(*more: Any) -> Select[Any]:
 
 def _line(row: Row[Any]) -> TimelineLine:
     at = None if row.offered_at is None else row.offered_at + row.offset_ms / 1000
+    told_at = row.facts.get("at")
+    if at is None and isinstance(told_at, int | float):
+        # A line of no call, such as a written message.
+        at = float(told_at)
     return TimelineLine(
         room_id=row.room_id,
         seq=row.seq,

@@ -50,6 +50,7 @@ messages = Table(
     Column("told_at", Float),
     Index("messages_by_status", "status", "seq"),
     Index("messages_by_room", "room_id", "seq"),
+    Index("messages_by_recipient", "recipient", "seq"),
 )
 
 message_attempts = Table(
@@ -162,5 +163,5 @@ TABLES = (
 
 
 def add_message_tables(connection: Connection) -> None:
-    """Make a database of version 1 one of version 2."""
+    """Make these tables in a database that has none of them."""
     metadata.create_all(connection, tables=TABLES)

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from gateway.model.hangup import HangupCause
 from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
 from gateway.rooms.timeline import Entry, Recorder, RoomView
-from gateway.store import sqlite
+from gateway.store import people, sqlite
 from gateway.store.backlog import Backlog
 from gateway.store.clean import clean
 from gateway.store.identity import LONGEST, is_nobody, normalise
@@ -175,21 +176,27 @@ class Store:
     async def _find_room(self, number: str, person: str) -> str:
         known = self._rooms.get((number, person))
         if known is None:
+            root = person
             try:
-                known = await self._reading().room_id(number, person)
+                root = await self._reading().person(person)
+                known = await self._reading().room_id(number, root)
             except StoreError as error:
                 # The writer finds the room's real id, if it has one, when the disk is back.
                 log.warning("a room cannot be looked up", extra={"reason": str(error)})
             # While we waited another call of the same person may have made it.
-            known = self._rooms.get((number, person), known)
-        if known is None:
-            known = new_room_id()
-            self._make_room(known, number, person)
-        self._rooms[number, person] = known
+            known = self._rooms.get((number, root), known)
+            if known is None:
+                known = new_room_id()
+                self._make_room(known, number, root)
+            self._remember(number, root, known)
+        self._remember(number, person, known)
+        return known
+
+    def _remember(self, number: str, person: str, room_id: str) -> None:
+        self._rooms[number, person] = room_id
         self._rooms.move_to_end((number, person))
         if len(self._rooms) > ROOMS_REMEMBERED:
             self._rooms.popitem(last=False)
-        return known
 
     def _make_room(self, room_id: str, number: str, person: str) -> None:
         self._put(RoomMade(room_id=room_id, number=number, person=person, created_at=time.time()))
@@ -242,15 +249,7 @@ class Store:
             clean(name): clean(value) if isinstance(value, str) else value
             for name, value in entry.facts.items()
         }
-        kept = Entry(
-            room_id=entry.room_id,
-            call_id=entry.call_id,
-            kind=entry.kind,
-            offset_ms=entry.offset_ms,
-            role=entry.role,
-            text=clean(entry.text),
-            facts=facts,
-        )
+        kept = replace(entry, text=clean(entry.text), facts=facts)
         self._put(EntryAppended(entry_id=secrets.token_hex(12), entry=kept))
 
     def call_ended(
@@ -272,6 +271,23 @@ class Store:
                 )
         self._on_backlog(len(self._backlog))
         return accepted
+
+    # People -----------------------------------------------------------------------------------------
+
+    async def link(self, key: str, person: str) -> None:
+        """Say that two addresses (by `identity.address_key`) are one person, who from now on has one room.
+
+        Raises `StoreError`.
+        """
+        at = time.time()
+        await self.transact(lambda connection: people.link(connection, key, person, at=at))
+        self._rooms.clear()
+
+    async def unlink(self, key: str) -> bool:
+        """Make an address a person of its own again; returns whether it was linked. Raises `StoreError`."""
+        was_linked = await self.transact(lambda connection: people.unlink(connection, key))
+        self._rooms.clear()
+        return was_linked
 
     # Reading ----------------------------------------------------------------------------------------
 

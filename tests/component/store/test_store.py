@@ -267,3 +267,35 @@ async def test_a_transaction_after_closing_is_refused(store):
 
     with pytest.raises(StoreError, match="closed"):
         await store.transact(lambda _connection: None)
+
+
+async def test_a_line_of_no_call_has_the_time_it_tells(store):
+    room = await store.room_for(number="100", person="+491")
+    store.append(said(room.room_id, Role.USER, "Hi", call_id="", at=10.5))
+
+    lines = await store.room_timeline(room.room_id, after=0, limit=9)
+
+    assert lines is not None
+    assert [(line.at, line.text) for line in lines] == [(10.5, "Hi")]
+
+
+async def test_linked_addresses_share_a_room_from_then_on(store):
+    phone = await store.room_for(number="100", person="+491")
+    mail = await store.room_for(number="100", person="email:a@b")
+    assert mail.room_id != phone.room_id
+
+    await store.link("email:a@b", "+491")
+    await store.link("telegram:7", "+491")
+
+    for person in ("email:a@b", "telegram:7", "+491"):
+        assert (await store.room_for(number="100", person=person)).room_id == phone.room_id
+    assert await store.unlink("email:a@b")
+    assert (await store.room_for(number="100", person="email:a@b")).room_id == mail.room_id
+
+
+async def test_a_person_met_by_an_alias_first_has_one_room(store):
+    await store.link("telegram:7", "+491")
+
+    rooms = [await store.room_for(number="100", person=who) for who in ("telegram:7", "+491")]
+
+    assert rooms[0].room_id == rooms[1].room_id
