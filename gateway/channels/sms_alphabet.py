@@ -36,10 +36,8 @@ def segments(text: str) -> int:
         return 1
     count, used = 1, 0
     for char in text:
-        if is_seven_bit:
-            units = 2 if char in _EXTENSION else 1
-        else:
-            units = 2 if ord(char) > 0xFFFF else 1
+        is_double = char in _EXTENSION if is_seven_bit else ord(char) > 0xFFFF
+        units = 2 if is_double else 1
         if used + units > part:
             count, used = count + 1, 0
         used += units
