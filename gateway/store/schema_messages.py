@@ -50,6 +50,7 @@ messages = Table(
     Column("told_at", Float),
     Index("messages_by_status", "status", "seq"),
     Index("messages_by_room", "room_id", "seq"),
+    Index("messages_by_address", "recipient", "sender", "seq"),
     Index("messages_by_recipient", "recipient", "seq"),
 )
 
