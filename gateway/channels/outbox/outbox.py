@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,7 +26,7 @@ from gateway.model.messages import (
 )
 from gateway.store import outbox_reads as reads
 from gateway.store import outbox_writes as writes
-from gateway.store.message_records import MessageRecord, PendingMessage
+from gateway.store.message_records import AttemptRecord, MessageRecord, PendingMessage
 from gateway.store.message_states import Trigger
 from gateway.store.outbox_writes import Acceptance, Failure
 from gateway.store.receipt_writes import apply_receipt
@@ -205,6 +205,40 @@ class Outbox:
             await self._enqueue(_pending(record))
             self._changed(record)
         return record
+
+    async def messages(
+        self,
+        *,
+        limit: int,
+        statuses: Sequence[MessageStatus] = (),
+        room_id: str | None = None,
+        before_seq: int | None = None,
+    ) -> list[MessageRecord]:
+        """Return messages, newest first. Raises `StoreError`."""
+        return await self._database.read(
+            lambda connection: reads.list_messages(
+                connection,
+                limit=limit,
+                statuses=statuses,
+                room_id=room_id,
+                before_seq=before_seq,
+            )
+        )
+
+    async def message(self, message_id: str) -> tuple[MessageRecord, list[AttemptRecord]] | None:
+        """Return one message and the attempts to send it; None if it is not known. Raises `StoreError`."""
+
+        def query(connection: Connection) -> tuple[MessageRecord, list[AttemptRecord]] | None:
+            record = writes.get(connection, message_id)
+            if record is None:
+                return None
+            return record, reads.attempts(connection, message_id)
+
+        return await self._database.read(query)
+
+    async def counts(self) -> dict[MessageStatus, int]:
+        """Return how many messages there are of each status. Raises `StoreError`."""
+        return await self._database.read(reads.counts)
 
     async def _enqueue(self, message: PendingMessage) -> None:
         transport = self._transport(message.channel)
