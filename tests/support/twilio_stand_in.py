@@ -92,6 +92,9 @@ class TwilioStandIn:
         self.receipt_delay_s = 0.0
         self.webhook_answers: list[int] = []
         self.media: dict[str, tuple[str, bytes]] = {}
+        self.media_redirects: dict[str, str] = {}
+        self.media_delay_s = 0.0
+        self.is_media_chunked = False
         self.page_most = 100
         self.next_page_host = ""
         self.clock = clock
@@ -307,10 +310,17 @@ class TwilioStandIn:
     async def _media(self, request: web.Request) -> web.Response:
         if not self._is_ours(request):
             return _error(401, 20003, "Authenticate")
-        found = self.media.get(request.match_info["name"])
+        await asyncio.sleep(self.media_delay_s)
+        name = request.match_info["name"]
+        if name in self.media_redirects:
+            return web.Response(status=307, headers={"Location": self.media_redirects[name]})
+        found = self.media.get(name)
         if found is None:
             return _error(404, 20404, "not found")
-        return web.Response(body=found[1], content_type=found[0])
+        response = web.Response(body=found[1], content_type=found[0])
+        if self.is_media_chunked:
+            response.enable_chunked_encoding()
+        return response
 
     def _row(self, taken: Taken) -> dict[str, Any]:
         return {
