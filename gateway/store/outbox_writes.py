@@ -94,8 +94,8 @@ def claim(
     status = None if row is None else MessageStatus(row.status)
     if row is None or status not in (MessageStatus.QUEUED, MessageStatus.SENDING):
         return Claim(verdict=Verdict.GONE)
-    attempt = _last_attempt(connection, row)
-    if status is MessageStatus.SENDING and attempt is not None and attempt.outcome is None:
+    attempt = _last_attempt(connection, row) if status is MessageStatus.SENDING else None
+    if attempt is not None and attempt.outcome is None:
         if attempt.started_at == at and attempt.provider == provider:
             # This very claim, tried twice.
             return Claim(verdict=Verdict.SEND, record=to_record(row))
@@ -153,8 +153,9 @@ def taken(
     reported = RECEIPTS.get(accepted.status)
     if reported is not None:
         row = _again(connection, row, reported, at=at)
-    apply_early_receipts(connection, provider=row.provider, provider_id=accepted.provider_id)
-    return get(connection, message_id)
+    if apply_early_receipts(connection, provider=row.provider, provider_id=accepted.provider_id):
+        return get(connection, message_id)
+    return to_record(row)
 
 
 def not_taken(

@@ -5,7 +5,7 @@ Every function works within the caller's transaction, so that a check and what d
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from gateway.model.messages import Channel
 from gateway.store.identity import address_key
@@ -30,9 +30,12 @@ def person_key(connection: Connection, key: str) -> str:
 
 def person_keys(connection: Connection, key: str) -> set[str]:
     """Return every key of the person behind an address, its own among them."""
-    person = person_key(connection, key)
-    linked = select(identities.c.key).where(identities.c.person == person)
-    return {key, person, *connection.execute(linked).scalars()}
+    own = select(identities.c.person).where(identities.c.key == key).scalar_subquery()
+    linked = select(identities.c.key, identities.c.person).where(
+        or_(identities.c.person == key, identities.c.person == own)
+    )
+    rows = connection.execute(linked).all()
+    return {key, *(row.key for row in rows), *(row.person for row in rows)}
 
 
 def link(connection: Connection, key: str, person: str, *, at: float) -> None:

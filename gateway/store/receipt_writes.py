@@ -64,13 +64,17 @@ def apply_receipt(connection: Connection, receipt: Receipt) -> MessageRecord | N
     return to_record(row)
 
 
-def apply_early_receipts(connection: Connection, *, provider: str, provider_id: str) -> None:
-    """Apply the receipts that came before it was known which message they are about."""
+def apply_early_receipts(connection: Connection, *, provider: str, provider_id: str) -> bool:
+    """Apply the receipts that came before it was known which message they are about; False if there are none."""
     if not provider_id:
-        return
+        return False
     here = (early_receipts.c.provider == provider) & (early_receipts.c.provider_id == provider_id)
-    rows = connection.execute(select(early_receipts).where(here).order_by(early_receipts.c.at))
-    for row in rows.all():
+    rows = connection.execute(
+        select(early_receipts).where(here).order_by(early_receipts.c.at)
+    ).all()
+    if not rows:
+        return False
+    for row in rows:
         receipt = Receipt(
             provider=provider,
             provider_id=provider_id,
@@ -80,6 +84,7 @@ def apply_early_receipts(connection: Connection, *, provider: str, provider_id: 
         )
         apply_receipt(connection, receipt)
     connection.execute(delete(early_receipts).where(here))
+    return True
 
 
 def _attempt(connection: Connection, receipt: Receipt) -> Row[Any] | None:
