@@ -8,9 +8,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import aiohttp
-
-from gateway.channels.http_client import Answer, basic_authorization, request
+from gateway.channels.http_client import Answer, basic_authorization
+from gateway.channels.provider_session import ProviderSession
 from gateway.channels.twilio import errors
 from gateway.channels.twilio.addresses import CHANNELS, to_twilio
 from gateway.channels.twilio.requests import parameters
@@ -55,11 +54,13 @@ class TwilioTransport:
         user, password = section.account_sid, auth_token
         if section.api_key_sid:
             user, password = section.api_key_sid, api_key_secret
-        self._headers = {"Authorization": basic_authorization(user, password)}
+        self._session = ProviderSession(
+            timeout_s=section.timeout_s,
+            headers={"Authorization": basic_authorization(user, password)},
+        )
         self._messages_url = (
             f"{section.api_url}/2010-04-01/Accounts/{section.account_sid}/Messages.json"
         )
-        self._session: aiohttp.ClientSession | None = None
 
     @property
     def provider(self) -> str:
@@ -134,17 +135,10 @@ class TwilioTransport:
         raise SendFailed("not_found", "too many messages to this recipient", may_retry=True)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._session.close()
 
     async def _request(self, method: str, url: str, **options: Any) -> Answer:
-        if self._session is None:
-            # Made late: a session belongs to the loop that runs then.
-            self._session = aiohttp.ClientSession(headers=self._headers)
-        answer = await request(
-            self._session, method, url, timeout_s=self._section.timeout_s, **options
-        )
+        answer = await self._session.request(method, url, **options)
         if not answer.is_good:
             raise errors.failure(answer.status, answer.headers, answer.body)
         return answer
