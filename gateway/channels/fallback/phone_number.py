@@ -41,10 +41,13 @@ _LANDLINES = frozenset(
 _KNOWN_ZONES = frozenset(available_timezones())
 
 
-def number_facts(address: str) -> NumberFacts:
-    """Return what a number tells; of anything else that nothing is known."""
+def number_facts(address: str, country: str = "") -> NumberFacts:
+    """Return what a number tells; of anything else that nothing is known.
+
+    `country` (ISO 3166, two letters) is where a number without a country code is from.
+    """
     try:
-        parsed = phonenumbers.parse(address, None)
+        parsed = phonenumbers.parse(address, country or None)
     except phonenumbers.NumberParseException:
         return NumberFacts("", LineKind.UNKNOWN, ())
     if not phonenumbers.is_valid_number(parsed):

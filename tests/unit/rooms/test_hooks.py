@@ -25,7 +25,8 @@ async def test_a_hook_that_hangs_is_left_behind():
     async def answer(room_id):
         return room_id
 
+    began_s = asyncio.get_running_loop().time()
     hooks = Hooks({Point.SPEECH: [hang, answer]}, bound_s=2.0)
     assert await hooks.call(Point.SPEECH, "r_1") == ["r_1"]
-    assert asyncio.get_running_loop().time() == pytest.approx(2.0)
+    assert asyncio.get_running_loop().time() - began_s == pytest.approx(2.0)
     assert await hooks.call(Point.SESSION_ENDED, "r_1") == []
