@@ -86,6 +86,7 @@ class TwilioStandIn:
         self.closed_windows: set[str] = set()
         """Recipients to whom only templates go (63016)."""
         self.opted_out: set[str] = set()
+        self.retry_after_s = 7
         self.plays_receipts = True
         self.receipt_copies = 1
         self.receipts_backwards = False
@@ -200,7 +201,8 @@ class TwilioStandIn:
         if not self._is_ours(request):
             return _error(401, 20003, "Authenticate")
         if outage is Outage.REFUSES:
-            return web.Response(status=503, headers={"Retry-After": "7"}, text="Unavailable")
+            headers = {"Retry-After": str(self.retry_after_s)}
+            return web.Response(status=503, headers=headers, text="Unavailable")
         if outage is Outage.LIMITS:
             return _error(429, 20429, "Too Many Requests")
         if outage is Outage.BREAKS_BEFORE:
