@@ -12,6 +12,7 @@ from gateway.model.messages import Channel, Media, OutboundMessage, Template
 from gateway.rooms import text_lines
 from gateway.store import room_lines
 from gateway.store.outbox_writes import Acceptance
+from gateway.store.people import is_opted_out
 from gateway.store.transactor import Transactor
 
 Split = Callable[[Channel, str], Sequence[str]]
@@ -77,11 +78,16 @@ class Letters:
             by=letter.by,
         )
 
-        def put_down(connection: Connection) -> str:
+        def put_down(connection: Connection) -> str | None:
+            if is_opted_out(connection, letter.channel, letter.recipient):
+                # The timeline must not tell of what the outbox will refuse.
+                return None
             room_lines.append_line(connection, entry, entry_id=line_id)
             return room_lines.line_text(connection, line_id) or ""
 
         text = await self._database.transact(put_down)
+        if text is None:
+            return (Acknowledgement(acceptance=Acceptance.OPTED_OUT, message_id=""),)
         return await self._send(letter, text)
 
     async def send_only(self, letter: Letter) -> tuple[Acknowledgement, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import GatewayError, StoreError
 from gateway.model.messages import Channel, InboundMessage
-from gateway.model.text_agent import TextAgent, TextTurn
+from gateway.model.text_agent import TextAgent, TextNote, TextTurn
 from gateway.rooms import text_lines
 from gateway.rooms.hooks import Hooks, Point
 from gateway.rooms.letters import Letter, Letters
@@ -220,13 +220,18 @@ class TextDesk:
             )
         try:
             async with asyncio.timeout(ANSWER_BOUND_S):
-                return (await agent.answer(turn)).text
+                reply = await agent.answer(turn)
         except (GatewayError, TimeoutError) as error:
             log.warning(
                 "an agent failed in writing",
                 extra={"room_id": room_id, "agent": agent.name, "reason": repr(error)},
             )
             return agent.apology
+        if reply.notes:
+            await self._database.transact(
+                lambda connection: _put_notes(connection, room_id, message, reply.notes)
+            )
+        return reply.text
 
     async def _write(self, agent: TextAgent, task: _Task, text: str, cause: str) -> None:
         message, room_id = task.message, task.room_id
@@ -284,3 +289,11 @@ class TextDesk:
                 by=by,
             )
         )
+
+
+def _put_notes(
+    connection: Connection, room_id: str, message: InboundMessage, notes: tuple[TextNote, ...]
+) -> None:
+    for number, note in enumerate(notes):
+        line_id, entry = text_lines.noted(room_id, message, note, number)
+        room_lines.append_line(connection, entry, entry_id=line_id)

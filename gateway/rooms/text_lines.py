@@ -4,6 +4,7 @@ import hashlib
 
 from gateway.model.line import Role
 from gateway.model.messages import Channel, InboundMessage
+from gateway.model.text_agent import TextNote
 from gateway.rooms.text_gate import Greeting, GreetingMode
 from gateway.rooms.timeline import Entry, Kind
 
@@ -67,6 +68,18 @@ def greeted(
 def greeting_id(message: InboundMessage, number: int) -> str:
     """Return the id of the n-th greeting before a message."""
     return f"g_{turn_id(message)}_{number}"
+
+
+def noted(room_id: str, message: InboundMessage, note: TextNote, number: int) -> tuple[str, Entry]:
+    """Return the line of the n-th thing that an agent recorded about a message, and its id."""
+    is_known = note.name == Kind.MESSAGE_TAKEN.value
+    return f"n_{turn_id(message)}_{number}"[:40], Entry(
+        room_id=room_id,
+        call_id="",
+        kind=Kind.MESSAGE_TAKEN if is_known else Kind.AGENT_EVENT,
+        offset_ms=0.0,
+        facts={"at": message.received_at, "name": note.name, **note.facts},
+    )
 
 
 def written(

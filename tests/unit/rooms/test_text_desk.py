@@ -12,7 +12,7 @@ from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import ProviderUnavailable, StoreError
 from gateway.model.line import Role
 from gateway.model.messages import Channel, InboundMessage, OutboundMessage
-from gateway.model.text_agent import TextReply
+from gateway.model.text_agent import TextNote, TextReply
 from gateway.rooms.hooks import Hooks, Point
 from gateway.rooms.letters import Letters
 from gateway.rooms.text_desk import TextDesk
@@ -38,13 +38,14 @@ class Agent:
     def __init__(self):
         self.turns = []
         self.fails = False
+        self.notes = ()
 
     async def answer(self, turn):
         self.turns.append(turn)
         await asyncio.sleep(1)
         if self.fails:
             raise ProviderUnavailable("no model")
-        return TextReply(text=f"re: {turn.text}")
+        return TextReply(text=f"re: {turn.text}", notes=self.notes)
 
 
 class PlainOutbox:
@@ -198,6 +199,32 @@ async def test_an_agent_that_fails_apologises(bench):
     bench.receive("hi")
     await bench.run(bench.desk())
     assert bench.sent() == [f"{HELLO}\n\n{bench.agent.apology}"]
+
+
+async def test_what_an_agent_recorded_stands_in_the_timeline_once(bench):
+    bench.agent.notes = (
+        TextNote(name="message_taken", facts={"text": "the lift"}),
+        TextNote(name="tool_call", facts={"tool": "x"}),
+    )
+    bench.receive("hi")
+    await bench.run(bench.desk())
+    rows = [row for row in bench.rows(timeline) if row.facts.get("name")]
+    assert [row.kind for row in rows] == ["message_taken", "agent_event"]
+    assert rows[0].facts["text"] == "the lift"
+
+
+async def test_who_opted_out_is_neither_answered_nor_said_to_be(bench, database):
+    database.run(
+        lambda c: people.record_opt_out(
+            c, Channel.SMS, "+491701", is_out=True, at=1.0, source="twilio:SM0"
+        )
+    )
+    bench.receive("hi", channel=Channel.WHATSAPP)
+    desk = bench.desk(mode=GreetingMode.SEND)
+    await bench.run(desk)
+    assert bench.sent() == []
+    assert bench.lines() == [(Role.AGENT, HELLO), (Role.USER, "hi")]
+    assert desk.pending == 0
 
 
 async def test_a_call_in_the_room_takes_the_message(bench):
