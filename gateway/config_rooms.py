@@ -18,5 +18,7 @@ class RoomsSection(Section):
     """The greeting of single agents, by name; empty: none."""
     history_lines: int = Field(default=60, ge=2, le=1_000)
     """Lines of a room, spoken and written, that an agent is given."""
+    identities: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """A person's number → their other addresses, such as `email:ann@example.org`: all have one room."""
     hooks: dict[Point, tuple[str, ...]] = Field(default_factory=dict)
     """Async functions by dotted name, called at these points."""
