@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol, assert_never
 
+from agents.conversation.listening import Ears
 from agents.echo import Echo
-from agents.listening import Ears
 from agents.llm.agent import LlmConversationalist
 from agents.llm.tools import Capability
 from agents.receptionist.agent import Receptionist

@@ -4,8 +4,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
-from agents.brain import Brain, EndCall, Note, Phrase, UserTurn, Words
-from agents.history import History
+from agents.conversation.brain import Brain, EndCall, Note, Phrase, UserTurn, Words
+from agents.conversation.history import History
 from agents.llm.agent import LlmConversationalist
 from agents.receptionist.agent import Receptionist
 from gateway.config import Config

@@ -333,7 +333,7 @@ def serve_browsers(
             f"webrtc.enabled: {error.name} is not installed; run `make setup`, "
             "or set webrtc.enabled = false"
         ) from error
-    desk = Desk(config, TokenSigner(webrtc_secret.ensure(config)), browser, gateway)
+    desk = Desk(config, TokenSigner(webrtc_secret.of(config).ensure()), browser, gateway)
     desk.load()
     routes.add_routes(http, desk, page.read_files(page.folder()))
 

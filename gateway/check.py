@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gateway import config_file
 from gateway.checks.engine import check_engine
 from gateway.checks.finding import Finding, fail, ok
 from gateway.checks.machine import check_machine, is_running
@@ -11,6 +10,7 @@ from gateway.checks.network import check_network
 from gateway.checks.speech import check_speech
 from gateway.checks.webrtc import check_webrtc
 from gateway.config import Config, SpeechSection
+from gateway.config import file as config_file
 
 
 def collect(path: Path | None) -> list[Finding]:

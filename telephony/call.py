@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 import pjsua2 as pj
 
+from gateway.link.leg_reports import Quality
 from telephony.leg import Leg
 from telephony.media_port import LegPort, PortPool
-from telephony.native_call import NativeError, Quality
+from telephony.native_call import NativeError
 from telephony.stream_counters import StreamCounters
 
 log = logging.getLogger(__name__)

@@ -8,12 +8,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.link import leg_reports
+from gateway.link.leg_reports import Quality
 from gateway.log import for_call
 from gateway.media.playout import MarkReached, PlayoutQueue
 from gateway.model import events
 from gateway.model.hangup import HangupCause
 from telephony.leg_state import LegState, Trigger, next_state
-from telephony.native_call import NativeCall, NativeError, Quality
+from telephony.native_call import NativeCall, NativeError
 from telephony.sip_status import Phase, cause_of, refusal_status
 
 _log = logging.getLogger(__name__)
@@ -186,17 +188,8 @@ class Leg:
         """Report marks that the media clock or a clear took out of the playout queue."""
         if self._state is LegState.ENDED:
             return
-        for mark in reached:
-            self._emit(
-                self.number,
-                events.Marked(
-                    call_id=self.call_id,
-                    at_s=at_s,
-                    name=mark.name,
-                    played_ms=mark.played_ms,
-                    cleared=mark.cleared,
-                ),
-            )
+        for event in leg_reports.marked(self.call_id, reached, at_s):
+            self._emit(self.number, event)
 
     def cleared(self, reached: Sequence[MarkReached], played_ms: float, at_s: float) -> None:
         """Report a clear with the marks it returned."""
@@ -296,21 +289,8 @@ class Leg:
         if quality is None:
             return
         self._quality = quality
-        self._emit(
-            self.number,
-            events.Statistics(
-                call_id=self.call_id,
-                at_s=now_s,
-                packets_in=quality.packets_in,
-                packets_out=quality.packets_out,
-                packets_lost_in=quality.packets_lost_in,
-                packets_lost_out=quality.packets_lost_out,
-                jitter_in_ms=quality.jitter_in_ms,
-                jitter_out_ms=quality.jitter_out_ms,
-                round_trip_ms=quality.round_trip_ms,
-                frames_dropped=self.playout.dropped_frames,
-            ),
-        )
+        dropped = self.playout.dropped_frames
+        self._emit(self.number, leg_reports.statistics(self.call_id, quality, dropped, now_s))
 
     def _move(self, trigger: Trigger, now_s: float) -> None:
         state = next_state(self._state, trigger)

@@ -5,7 +5,7 @@ PJSIP makes a new stream, with counters from nought, after each re-INVITE that c
 
 from dataclasses import replace
 
-from telephony.native_call import Quality
+from gateway.link.leg_reports import Quality
 
 
 class StreamCounters:

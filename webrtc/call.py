@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gateway.errors import EndpointError, OfferRefused
+from gateway.link.leg_reports import Quality
 from gateway.link.messages import Negotiated, NegotiationRefused, Refusal
 from gateway.log import for_call
 from gateway.model import commands, events
@@ -16,7 +17,7 @@ from gateway.model.texts import LongText
 from webrtc import channel_messages, sdp_answer, sdp_fragment
 from webrtc.early_audio import EarlyAudio
 from webrtc.ice import Network
-from webrtc.leg import Bounds, Leg, LegState, Quality
+from webrtc.leg import Bounds, Leg, LegState
 from webrtc.media import Media
 from webrtc.peer import Certificate, Peer
 from webrtc.sdp_offer import Offer

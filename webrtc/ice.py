@@ -20,7 +20,7 @@ from aioice.stun import Message
 from aiortc import RTCIceServer
 from aiortc.rtcicetransport import connection_kwargs
 
-from webrtc.sdp_fragment import Credentials, RemoteCandidate
+from webrtc.sdp_fragment import CANDIDATES_LIMIT, Credentials, RemoteCandidate
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +88,9 @@ class IceSession(Connection):
 
     async def add(self, candidate: RemoteCandidate) -> None:
         """Take a candidate of the far end; a name ending in .local is asked for on the network."""
+        if len(self._remote_candidates) >= CANDIDATES_LIMIT:
+            # Each is sent checks: nobody may have us send them all over the world.
+            return
         native = Candidate(
             foundation=candidate.foundation,
             component=_COMPONENT,

@@ -14,6 +14,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.errors import InvalidTransition
+from gateway.link import leg_reports
+from gateway.link.leg_reports import Quality
 from gateway.log import for_call
 from gateway.media.playout import MarkReached, PlayoutQueue
 from gateway.model import events
@@ -60,20 +62,6 @@ _TABLE: dict[tuple[LegState, Trigger], LegState] = {
     (LegState.UP, Trigger.END): LegState.ENDED,
     (LegState.LOST, Trigger.END): LegState.ENDED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """Media counters of a call so far."""
-
-    packets_in: int
-    packets_out: int
-    packets_lost_in: int
-    packets_lost_out: int
-    jitter_in_ms: float
-    jitter_out_ms: float
-    round_trip_ms: float
-    frames_dropped: int
 
 
 class Transport(Protocol):
@@ -230,17 +218,8 @@ class Leg:
         """Report marks that left the playout queue."""
         if self._state is LegState.ENDED:
             return
-        for mark in reached:
-            self._emit(
-                self.number,
-                events.Marked(
-                    call_id=self.call_id,
-                    at_s=at_s,
-                    name=mark.name,
-                    played_ms=mark.played_ms,
-                    cleared=mark.cleared,
-                ),
-            )
+        for event in leg_reports.marked(self.call_id, reached, at_s):
+            self._emit(self.number, event)
 
     # Time --------------------------------------------------------------------------------------
 
@@ -288,21 +267,8 @@ class Leg:
 
     def _report_statistics(self, now_s: float) -> None:
         quality = self._transport.quality()
-        self._emit(
-            self.number,
-            events.Statistics(
-                call_id=self.call_id,
-                at_s=now_s,
-                packets_in=quality.packets_in,
-                packets_out=quality.packets_out,
-                packets_lost_in=quality.packets_lost_in,
-                packets_lost_out=quality.packets_lost_out,
-                jitter_in_ms=quality.jitter_in_ms,
-                jitter_out_ms=quality.jitter_out_ms,
-                round_trip_ms=quality.round_trip_ms,
-                frames_dropped=quality.frames_dropped + self.playout.dropped_frames,
-            ),
-        )
+        dropped = self.playout.dropped_frames
+        self._emit(self.number, leg_reports.statistics(self.call_id, quality, dropped, now_s))
 
     def _move(self, trigger: Trigger, now_s: float) -> None:
         try:

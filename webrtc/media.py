@@ -3,11 +3,11 @@
 import random
 import time
 
+from gateway.link.leg_reports import Quality
 from gateway.model.frame import FRAME_BYTES, SAMPLE_BYTES, SILENCE
 from webrtc import rtcp, rtp
 from webrtc.codec import FRAME_TICKS, SparingEncoder, decoder
 from webrtc.jitter import JitterBuffer, Kind
-from webrtc.leg import Quality
 from webrtc.sdp_offer import Offer
 
 REPORT_S = 1.5

@@ -167,6 +167,10 @@ class Peer:
         self._sessions.append(ice)
         ice.set_remote(remote, is_lite=self._offer.is_lite)
         await ice.gather_candidates()
+        if self._is_closed or ice not in self._sessions:
+            # Sockets that were bound after it was closed are closed now.
+            await ice.close()
+            raise EndpointError("another restart, or the end, came first")
         if not ice.local_candidates:
             needed = "no TURN relay" if self._network.relay_only else "no address"
             raise EndpointError(f"{needed} for media")

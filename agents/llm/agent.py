@@ -5,15 +5,15 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agents.brain import Brain
-from agents.conversation import Conversation
-from agents.listening import Ears
+from agents.conversation.brain import Brain
+from agents.conversation.conversation import Conversation
+from agents.conversation.listening import Ears
+from agents.conversation.manners import Manners
 from agents.llm.brain import STUMBLE, LlmBrain
 from agents.llm.client import ChatClient, Sampling, Target
 from agents.llm.messages import TELEPHONE, WRITING
 from agents.llm.tools import Capability
 from agents.local.sentences import SentenceSplitter
-from agents.manners import Manners
 from gateway.config import LlmAgent, TurnsSection
 from gateway.errors import ConfigError
 from gateway.model.line import Agent, CallFacts, Line

@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
-from agents.brain import Brain, EndCall, Note, Phrase, Thought, UserTurn, Words
-from agents.history import History
+from agents.conversation.brain import Brain, EndCall, Note, Phrase, Thought, UserTurn, Words
+from agents.conversation.history import History
 from agents.llm.chunks import ToolCall
 from agents.llm.client import ChatClient, Completion
 from agents.llm.messages import TELEPHONE, Message, build_messages

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.history import History
+from agents.conversation.history import History
 from gateway.model.line import CallFacts, Role
 
 Message = dict[str, Any]

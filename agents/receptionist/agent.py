@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 
-from agents.brain import Brain, Thought, UserTurn
-from agents.conversation import Conversation
-from agents.history import History
-from agents.listening import Ears
+from agents.conversation.brain import Brain, Thought, UserTurn
+from agents.conversation.conversation import Conversation
+from agents.conversation.history import History
+from agents.conversation.listening import Ears
+from agents.conversation.manners import Manners
 from agents.local.sentences import SentenceSplitter
-from agents.manners import Manners
 from agents.receptionist.dialogue import Answer, Dialogue
 from agents.receptionist.faq import Embedder, FaqIndex
 from agents.receptionist.phrases import fixed_phrases, named

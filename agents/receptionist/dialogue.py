@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agents.backchannels import words_of
-from agents.brain import EndCall, ExpectDigits, Note, Phrase, Thought, Words
+from agents.conversation.brain import EndCall, ExpectDigits, Note, Phrase, Thought, Words
 from agents.receptionist import phrases
 from agents.receptionist.digits import own_number, parse_digits, say_digits
 from agents.receptionist.intents import Intent, find_intent, yes_or_no
 from agents.receptionist.names import extract_name
 from agents.receptionist.states import MOVES, State
+from agents.turns.backchannels import words_of
 from gateway.errors import InvalidTransition
 
 SHORTEST_NUMBER = 7

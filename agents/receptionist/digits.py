@@ -6,7 +6,7 @@ Recognisers write the same number in many ways: "oh one two", "012", "double fiv
 
 import re
 
-from agents.backchannels import vocabulary
+from agents.turns.backchannels import vocabulary
 
 _UNITS = {
     "zero": "0", "nought": "0", "naught": "0", "null": "0",

@@ -6,7 +6,7 @@ Patterns run over plain lower-case words, first match wins; recognisers drop or 
 import re
 from enum import StrEnum
 
-from agents.backchannels import is_farewell, words_of
+from agents.turns.backchannels import is_farewell, words_of
 
 
 class Intent(StrEnum):

@@ -2,7 +2,7 @@
 
 import re
 
-from agents.backchannels import vocabulary, words_of
+from agents.turns.backchannels import vocabulary, words_of
 
 _LEADS = re.compile(
     r"^(?:.*?\b)?(?:my (?:full )?name(?: is|'s)|the name(?: is|'s)|name is|this is|it is|it's|its|"

@@ -10,7 +10,7 @@ from email import policy
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate
 
-from gateway.config_channels import EmailSection, SmtpSecurity
+from gateway.config.channels import EmailSection, SmtpSecurity
 from gateway.model.messages import (
     Accepted,
     Channel,

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from gateway.channels.http_client import Answer
 from gateway.channels.provider_session import ProviderSession
-from gateway.config_channels import TeamsSection
+from gateway.config.channels import TeamsSection
 from gateway.model.messages import (
     Accepted,
     Channel,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from gateway.channels.provider_session import ProviderSession
-from gateway.config_channels import TelegramSection
+from gateway.config.channels import TelegramSection
 from gateway.model.messages import (
     Accepted,
     Channel,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gateway.channels.provider_session import ProviderSession
 from gateway.channels.webhook_signature import sign
-from gateway.config_channels import WebhookSection
+from gateway.config.channels import WebhookSection
 from gateway.model.messages import (
     Accepted,
     Channel,

@@ -8,7 +8,7 @@ from gateway import webrtc_secret
 from gateway.checks.finding import Finding, fail, ok, warn
 from gateway.checks.network import ephemeral_ports
 from gateway.config import Config
-from gateway.config_webrtc import Anonymous
+from gateway.config.webrtc import Anonymous
 from gateway.errors import AssetError, ConfigError
 from gateway.http.peer import is_loopback
 from gateway.http.webrtc import page
@@ -50,7 +50,7 @@ def _page() -> Iterator[Finding]:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    for look in (lambda: webrtc_secret.read(config), lambda: IceServers(config.webrtc)):
+    for look in (lambda: webrtc_secret.of(config).read(), lambda: IceServers(config.webrtc)):
         try:
             look()
         except FileNotFoundError:

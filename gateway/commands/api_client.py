@@ -6,9 +6,10 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from gateway import api_token, config_file
+from gateway import api_token
 from gateway.commands.exits import CommandFailed, Exit
 from gateway.config import Config, HttpSection
+from gateway.config import file as config_file
 
 TIMEOUT_S = 10.0
 

@@ -19,7 +19,7 @@ def run_example(_options: argparse.Namespace) -> int:
 
 def run_show(options: argparse.Namespace) -> int:
     # Only this half needs the models.
-    from gateway import config_file
+    from gateway.config import file as config_file
 
     config, source = config_file.load(options.config)
     print(

@@ -9,10 +9,11 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from gateway import config_file, log
+from gateway import log
 from gateway.commands.api_client import ApiClient, local_url
 from gateway.commands.exits import CommandFailed, Exit
 from gateway.config import Codec, Config
+from gateway.config import file as config_file
 from gateway.rehearsal import script as scripts
 from gateway.rehearsal.perform import Plan, Rehearsed
 from gateway.rehearsal.plot import draw

@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import logging
 
-from gateway import config_file, log
+from gateway import log
+from gateway.config import file as config_file
 
 logger = logging.getLogger(__name__)
 

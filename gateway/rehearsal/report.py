@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from gateway.rehearsal.script import Script, StepKind
 
@@ -90,9 +91,11 @@ def _words(text: str) -> list[str]:
 def missing_from(text: str, expected: Sequence[str]) -> tuple[str, ...]:
     """Return the expected phrases that are not in `text`.
 
-    Recognition is imperfect, so a word counts as present when a word of the text is nearly the same.
+    Recognition is imperfect, so a word counts as present when a word of the text is nearly the same, or
+    two in a row are ("good bye").
     """
-    heard = _words(text)
+    words = _words(text)
+    heard = [*words, *(one + other for one, other in pairwise(words))]
 
     def present(word: str) -> bool:
         return any(

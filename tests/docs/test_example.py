@@ -9,9 +9,9 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from gateway import config_file
 from gateway.commands.config import example_text
 from gateway.config import AgentBase, Config, LlmAgent
+from gateway.config import file as config_file
 
 TEXT = example_text()
 UNCOMMENTED = re.sub(r"^#: ", "", TEXT, flags=re.MULTILINE)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import cli, config_file
+from gateway import cli
+from gateway.config import file as config_file
 
 ROOT = Path(__file__).parents[2]
 PATH = ROOT / "README.md"

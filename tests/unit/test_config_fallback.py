@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gateway.config_fallback import FallbackSection
+from gateway.config.fallback import FallbackSection
 from gateway.model.messages import Channel
 
 

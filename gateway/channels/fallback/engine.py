@@ -13,7 +13,7 @@ from gateway.channels.fallback.incident import Form, Incident, Rules, Standing
 from gateway.channels.fallback.policy import Decision, Send, decide, incident_cause
 from gateway.channels.fallback.quiet_hours import QuietHours, clock_time
 from gateway.channels.fallback.triggers import Trigger, trigger_of
-from gateway.config_fallback import FallbackSection
+from gateway.config.fallback import FallbackSection
 from gateway.model.messages import Channel, ChannelCapabilities, Template
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.text_lines import digest

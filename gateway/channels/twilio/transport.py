@@ -13,7 +13,7 @@ from gateway.channels.provider_session import ProviderSession
 from gateway.channels.twilio import errors
 from gateway.channels.twilio.addresses import CHANNELS, to_twilio
 from gateway.channels.twilio.requests import parameters
-from gateway.config_twilio import TwilioSection
+from gateway.config.twilio import TwilioSection
 from gateway.model.messages import (
     Accepted,
     Channel,

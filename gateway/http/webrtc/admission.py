@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from gateway.config_webrtc import Anonymous, WebrtcSection
+from gateway.config.webrtc import Anonymous, WebrtcSection
 from gateway.http.errors import ApiError
 from gateway.http.peer import Peers
 from gateway.http.webrtc.origins import is_own_machine

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config_webrtc import IceServer, WebrtcSection
+from gateway.config.webrtc import IceServer, WebrtcSection
 from gateway.errors import ConfigError
 
 

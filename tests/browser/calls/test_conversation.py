@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable
 
+import pytest
+from playwright.sync_api import Route
+
 from tests.browser.calls.browser import Samples, find_pieces, heard, was_heard
 from tests.browser.calls.conftest import Person, Speaking
 from tests.interop.gateway.conftest import (
-    ASK_ADDRESS,
     ASK_HOURS,
     GREETING,
     HOURS,
@@ -63,12 +65,21 @@ def test_an_interruption_stops_the_agent_and_is_shown(
     assert max(rest.correlations) < 0.7, str(rest)
 
 
+@pytest.mark.parametrize("offer_late_s", [0.0, 0.7, 2.5], ids=["none", "half", "all"])
 def test_what_is_said_from_the_click_on_is_heard(
-    web_desk: RunningGateway, person: Person, speaking: Speaking
+    web_desk: RunningGateway, person: Person, speaking: Speaking, offer_late_s: float
 ) -> None:
-    # The words begin with the microphone: half of them are said before there is a connection.
-    caller = person(web_desk, microphone=speaking(0.05, ASK_HOURS, 12.0, ASK_ADDRESS))
-    caller.call()
+    """The words begin with the microphone; some, or all, are said before the offer even leaves."""
+    caller = person(web_desk, microphone=speaking(0.05, ASK_HOURS, 30.0))
+    caller.open()
+
+    def late(route: Route) -> None:
+        time.sleep(offer_late_s)
+        route.continue_()
+
+    caller.page.route("**/webrtc/calls?*", late)
+    caller.click_call()
+    caller.wait_for_state("in_call")
     record = web_desk.wait_for_words(caller.number, "nine to five")
 
     (held,) = entries(record, "speech_held")

@@ -31,7 +31,8 @@ def elsewhere() -> Iterator[Namespace]:
         if os.environ.get("REQUIRE_INTEROP"):
             pytest.fail("network namespaces cannot be made here")
         pytest.skip("network namespaces cannot be made here")
-    with Namespace(7) as namespace:
+    # Two runs of the tests at a time must not share addresses.
+    with Namespace(os.getpid() % 200) as namespace:
         yield namespace
 
 

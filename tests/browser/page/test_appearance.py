@@ -91,3 +91,22 @@ async def test_reduced_motion_moves_nothing(far_end: FarEnd, chromium: Chromium)
     opened = await chromium.open(far_end.url, reduced_motion="reduce")
     await call(opened, until="ringing")
     assert await opened.evaluate("document.getAnimations().length") == 0
+
+
+@pytest.mark.parametrize("size", [(1000, 680), (1280, 720), (390, 800)])
+async def test_a_notice_leaves_room_for_the_controls(
+    far_end: FarEnd, refusing_chromium: Chromium, size: tuple[int, int]
+) -> None:
+    width, height = size
+    opened = await refusing_chromium.open(
+        far_end.url, viewport={"width": width, "height": height}, reduced_motion="reduce"
+    )
+    await opened.get_by_role("button", name="Call").first.click()
+    await opened.wait_for_selector(".notice")
+    hang_up = opened.get_by_role("button", name="Hang up")
+    await hang_up.wait_for()
+    box = await hang_up.bounding_box()
+    panel = await opened.locator(".panel").bounding_box()
+    assert box is not None
+    assert panel is not None
+    assert box["y"] + box["height"] <= panel["y"] + panel["height"]

@@ -6,7 +6,7 @@ from email import policy
 import pytest
 
 from gateway.channels.email import EmailTransport
-from gateway.config_channels import EmailSection, SmtpSecurity
+from gateway.config.channels import EmailSection, SmtpSecurity
 from gateway.model.messages import Channel, Media, OutboundMessage, SendFailed
 from tests.support.smtp_stand_in import SmtpStandIn
 

@@ -11,7 +11,7 @@ from gateway.channels.teams import SCOPE, TeamsTransport
 from gateway.channels.telegram import TelegramTransport
 from gateway.channels.webhook import WebhookTransport
 from gateway.channels.webhook_signature import key_of
-from gateway.config_channels import TeamsSection, TelegramSection, WebhookSection
+from gateway.config.channels import TeamsSection, TelegramSection, WebhookSection
 from gateway.model.messages import Channel, Media, OutboundMessage, SendFailed, TakesKey, Template
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

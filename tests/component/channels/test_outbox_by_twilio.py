@@ -12,7 +12,7 @@ from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.twilio.transport import TwilioTransport
-from gateway.config_twilio import TwilioSection
+from gateway.config.twilio import TwilioSection
 from gateway.http.peer import Peers
 from gateway.http.server import build_app
 from gateway.http.twilio.public_url import PublicUrl

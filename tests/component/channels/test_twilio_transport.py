@@ -9,7 +9,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
 from gateway.channels.twilio.transport import TwilioTransport
-from gateway.config_twilio import TwilioSection
+from gateway.config.twilio import TwilioSection
 from gateway.model.messages import (
     CanFind,
     Channel,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aiortc import RTCRtpSender
 
 from gateway.errors import CallNotFound, EndpointError, IceSessionReplaced, OfferRefused
 from gateway.http.webrtc.ports import BrowserOffer
@@ -195,6 +196,24 @@ async def test_a_peer_that_only_listens_is_served(start: Start) -> None:
     assert call.offered.capabilities.listen_only
     assert sounding_ms(bytes(far.peer.heard)) >= 240
     assert set(harness.recorder.audio[1]) == {0}
+
+
+async def test_a_peer_that_knows_only_g711_is_served(start: Start) -> None:
+    harness = await start()
+    peer = BrowserPeer()
+    known = RTCRtpSender.getCapabilities("audio").codecs
+    peer.connection.getTransceivers()[0].setCodecPreferences(
+        [codec for codec in known if codec.mimeType == "audio/PCMA"]
+    )
+    call, far = await up(harness, peer)
+    call.leg.bind_ear(1)
+    call.leg.play(tone(300))
+    await far.speak(tone(300))
+    await asyncio.sleep(1.0)
+
+    assert call.of(MediaUp)[0].codec == "PCMA/8000"
+    assert sounding_ms(bytes(far.peer.heard)) >= 240
+    assert sounding_ms(bytes(harness.recorder.audio[1])) >= 240
 
 
 async def test_a_peer_without_a_channel_is_served(start: Start) -> None:

@@ -14,12 +14,12 @@ SCRIPT = """\
 When are you open?
 > nine to five
 No, that is all. Goodbye.
-> goodbye
+> thank you
 """
 
 
 def rehearse(gateway: RunningGateway, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway", "rehearse", "--config", str(gateway.config_file)]
+    command = [sys.executable, "-m", "gateway", "rehearse", "--config", str(gateway.config.file)]
     return subprocess.run([*command, *options], capture_output=True, text=True, timeout=150)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.brain import EndCall, Note, Phrase, Words
+from agents.conversation.brain import EndCall, Note, Phrase, Words
 from agents.receptionist.agent import ReceptionistBrain
 from agents.receptionist.dialogue import Dialogue
 from agents.texting import Texting

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from gateway.link.leg_reports import Quality
 from gateway.model import events
 from gateway.model.hangup import HangupCause
-from telephony.native_call import NativeError, Quality
+from telephony.native_call import NativeError
 
 
 def quality(packets_in: int = 0, packets_out: int = 0) -> Quality:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.errors import InvalidTransition
+from gateway.link.leg_reports import Quality
 from gateway.media.playout import MarkReached
 from gateway.model import events
 from gateway.model.hangup import HangupCause
 from webrtc import leg as leg_module
-from webrtc.leg import SILENT_S, STATISTICS_S, Bounds, Leg, LegState, Quality, Trigger
+from webrtc.leg import SILENT_S, STATISTICS_S, Bounds, Leg, LegState, Trigger
 
 BOUNDS = Bounds(answer_s=30.0, connect_s=20.0, grace_s=10.0)
 

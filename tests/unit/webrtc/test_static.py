@@ -88,6 +88,21 @@ def test_no_module_is_without_use() -> None:
     assert {path.name for path in MODULES} == imported | entries
 
 
+def _graph(name: str, found: set[str]) -> set[str]:
+    """Return a module and all that it needs."""
+    if name not in found:
+        found.add(name)
+        for target in re.findall(r'(?:from|import)\s+"\./([^"]+)"', (STATIC / name).read_text()):
+            _graph(target, found)
+    return found
+
+
+def test_page_asks_for_all_modules_at_once_and_not_one_after_the_other() -> None:
+    markup = (STATIC / "index.html").read_text()
+    ahead = set(re.findall(r'modulepreload" href="webrtc/static/([^"]+)"', markup))
+    assert ahead == _graph("page.js", set()) - {"page.js"}
+
+
 def test_widget_asks_for_styles_that_are_there() -> None:
     names = re.search(r"STYLES = \[([^\]]+)\]", (STATIC / "widget.js").read_text())
     assert names is not None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.history import History
+from agents.conversation.history import History
 from agents.llm.chunks import ToolCall
 from agents.llm.messages import build_messages
 from agents.llm.tools import declarations, parse_call

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.brain import EndCall, ExpectDigits, Note, Phrase, Thought, UserTurn, Words
-from agents.history import History
+from agents.conversation.brain import EndCall, ExpectDigits, Note, Phrase, Thought, UserTurn, Words
+from agents.conversation.history import History
 from agents.receptionist import phrases
 from agents.receptionist.agent import ReceptionistBrain
 from agents.receptionist.dialogue import Answer, Dialogue

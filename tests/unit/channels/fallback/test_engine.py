@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from gateway.channels.fallback.engine import Fallback
 from gateway.channels.fallback.policy import Pass, Reason, Send
 from gateway.channels.outbox.outbox import Outbox
-from gateway.config_fallback import FallbackSection
+from gateway.config.fallback import FallbackSection
 from gateway.errors import StoreError
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Role

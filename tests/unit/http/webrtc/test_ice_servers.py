@@ -6,7 +6,7 @@ import hmac
 
 import pytest
 
-from gateway.config_webrtc import WebrtcSection
+from gateway.config.webrtc import WebrtcSection
 from gateway.errors import ConfigError
 from gateway.http.webrtc.ice_servers import IceServers, Server, turn_account
 

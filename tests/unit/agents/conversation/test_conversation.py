@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from agents.brain import Brain, EndCall, Note, Phrase, Thought, UserTurn, Words
-from agents.conversation import Conversation
-from agents.history import History
+from agents.conversation.brain import Brain, EndCall, Note, Phrase, Thought, UserTurn, Words
+from agents.conversation.conversation import Conversation
+from agents.conversation.history import History
+from agents.conversation.manners import Manners
+from agents.conversation.small_phrases import AGAIN, FILLERS
 from agents.local.sentences import SentenceSplitter
-from agents.manners import Manners
-from agents.small_phrases import AGAIN, FILLERS
 from gateway.config import TurnsSection
 from gateway.errors import ProviderUnavailable
 from gateway.model.hangup import HangupCause

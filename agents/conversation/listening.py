@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agents.stt import Transcript
-from agents.turn_actions import Recognise, Score
+from agents.turns.actions import Recognise, Score
 from gateway.errors import GatewayError
 from gateway.media.hearing import AudioGone
 from gateway.model.line import Line

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from agents.turn_actions import Recognise, Score, TurnAction
-from agents.turns import TurnTaker
+from agents.turns.actions import Recognise, Score, TurnAction
+from agents.turns.turn_taker import TurnTaker
 from gateway.config import TurnsSection
 from gateway.model.frame import RATE_HZ
 

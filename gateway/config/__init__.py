@@ -1,7 +1,7 @@
 """The configuration: one TOML file, one frozen tree of models, read once; unknown keys are refused.
 
 Everything has a default that works on a bare machine: SIP on loopback, the receptionist agent, embedded
-speech. `gateway/config_file.py` finds and reads the file and turns mistakes into `ConfigError`s that
+speech. `gateway/config/file.py` finds and reads the file and turns mistakes into `ConfigError`s that
 name the file, the key, the value and the remedy.
 """
 
@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
-from gateway.config_section import Section, network_of
-from gateway.config_webrtc import WebrtcSection
+from gateway.config.section import Section, network_of
+from gateway.config.webrtc import WebrtcSection
 
 
 class LogFormat(StrEnum):

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.turn_actions import (
+from agents.turns.actions import (
     InterruptPlayout,
     PausePlayout,
     ResumePlayout,
     TurnDropped,
     TurnEnded,
 )
-from agents.turns import TurnState
-from tests.unit.agents.turn_driver import VAD_START_MS, VAD_STOP_MS, Driver
+from agents.turns.turn_taker import TurnState
+from tests.unit.agents.turns.turn_driver import VAD_START_MS, VAD_STOP_MS, Driver
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agents import turn_audio
 from agents.hearing import activity
-from agents.turn_actions import (
+from agents.turns import audio as turn_audio
+from agents.turns.actions import (
     DropReason,
     EndReason,
     InterruptPlayout,
@@ -15,10 +15,10 @@ from agents.turn_actions import (
     TurnDropped,
     TurnEnded,
 )
-from agents.turns import MOVES, TurnState, TurnTaker
+from agents.turns.turn_taker import MOVES, TurnState, TurnTaker
 from gateway.config import TurnsSection
 from gateway.errors import InvalidTransition
-from tests.unit.agents.turn_driver import Driver
+from tests.unit.agents.turns.turn_driver import Driver
 
 
 def ended(driver: Driver) -> TurnEnded:

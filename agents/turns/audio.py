@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agents.turn_actions import Recognise, Score
+from agents.turns.actions import Recognise, Score
 from gateway.model.frame import RATE_HZ, SAMPLES_PER_MS
 
 PART_LIMIT_S = 24.0

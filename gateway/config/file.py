@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.config import Config
-from gateway.config_problems import Problem, explain, locate
+from gateway.config.problems import Problem, explain, locate
 from gateway.errors import ConfigError
 
 PLACES = (Path("offhook.toml"), Path("/etc/offhook/offhook.toml"))

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from gateway.config_section import Section
+from gateway.config.section import Section
 
 
 class TwilioSection(Section):

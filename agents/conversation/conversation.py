@@ -6,17 +6,16 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from agents.backchannels import is_farewell
-from agents.brain import Brain, EndCall, ExpectDigits, Note, Phrase, Thought, UserTurn
-from agents.history import History
-from agents.keys import KeyCollector
-from agents.listening import Ears, Recognised, Scored, answer_recognise, answer_score
-from agents.manners import Manners
-from agents.replying import Reply, ReplyDone, Splitter, script
-from agents.silence import SilenceClock, SilenceStep
-from agents.small_phrases import AGAIN, FILLERS
-from agents.speaking import Speaker
-from agents.turn_actions import (
+from agents.conversation.brain import Brain, EndCall, ExpectDigits, Note, Phrase, Thought, UserTurn
+from agents.conversation.history import History
+from agents.conversation.keys import KeyCollector
+from agents.conversation.listening import Ears, Recognised, Scored, answer_recognise, answer_score
+from agents.conversation.manners import Manners
+from agents.conversation.replying import Reply, ReplyDone, Splitter, script
+from agents.conversation.silence import SilenceClock, SilenceStep
+from agents.conversation.small_phrases import AGAIN, FILLERS
+from agents.conversation.speaking import Speaker
+from agents.turns.actions import (
     InterruptPlayout,
     PausePlayout,
     Recognise,
@@ -26,8 +25,9 @@ from agents.turn_actions import (
     TurnDropped,
     TurnEnded,
 )
-from agents.turn_timings import TurnTimings
-from agents.turns import TurnTaker
+from agents.turns.backchannels import is_farewell
+from agents.turns.timings import TurnTimings
+from agents.turns.turn_taker import TurnTaker
 from gateway.errors import ProviderUnavailable
 from gateway.model.hangup import HangupCause
 from gateway.model.line import (

@@ -1,12 +1,12 @@
-"""Tests of gateway/config_file.py and gateway/config_problems.py: what is found, and how mistakes are told."""
+"""Tests of gateway/config/file.py and gateway/config/problems.py: what is found, and how mistakes are told."""
 
 from pathlib import Path
 
 import pytest
 
-from gateway import config_file
 from gateway.config import Config, EchoAgent, LlmAgent
-from gateway.config_file import ConfigProblems
+from gateway.config import file as config_file
+from gateway.config.file import ConfigProblems
 from gateway.errors import ConfigError
 
 

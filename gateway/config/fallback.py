@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
 
-from gateway.config_section import Section
+from gateway.config.section import Section
 from gateway.model.messages import Channel
 
 

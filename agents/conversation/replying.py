@@ -6,9 +6,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
-from agents.brain import Phrase, Thought, Words
-from agents.speaking import Speaker
-from agents.turn_timings import TurnTimings
+from agents.conversation.brain import Phrase, Thought, Words
+from agents.conversation.speaking import Speaker
+from agents.turns.timings import TurnTimings
 from gateway.errors import ProviderUnavailable
 from gateway.model.speech import Urgency
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from agents.history import History
+from agents.conversation.history import History
 from gateway.errors import ProviderError, ProviderUnavailable
 from gateway.model.line import Line, PlaybackEnded, PlaybackStarted
 from gateway.model.speech import Speech, Urgency, Voice

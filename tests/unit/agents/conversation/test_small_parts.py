@@ -2,11 +2,11 @@
 
 import pytest
 
-from agents.backchannels import Verdict, is_farewell, judge, words_of
-from agents.history import History
-from agents.keys import ENTRY_LIMIT, KeyCollector
-from agents.silence import SilenceClock, SilenceStep
-from agents.turn_timings import TurnTimings
+from agents.conversation.history import History
+from agents.conversation.keys import ENTRY_LIMIT, KeyCollector
+from agents.conversation.silence import SilenceClock, SilenceStep
+from agents.turns.backchannels import Verdict, is_farewell, judge, words_of
+from agents.turns.timings import TurnTimings
 from gateway.model.line import Role, Said
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from gateway.config_section import Section
+from gateway.config.section import Section
 from gateway.rooms.hooks import Point
 from gateway.rooms.text_gate import GreetingMode
 

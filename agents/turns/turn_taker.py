@@ -12,8 +12,7 @@ Times are monotonic seconds, positions samples at 16 kHz; the driver passes both
 returned actions in order. Facts and figures: see the notes on `TurnsSection`.
 """
 
-from agents.backchannels import Verdict, judge
-from agents.turn_actions import (
+from agents.turns.actions import (
     DropReason,
     EndReason,
     InterruptPlayout,
@@ -23,8 +22,9 @@ from agents.turn_actions import (
     TurnDropped,
     TurnEnded,
 )
-from agents.turn_audio import HANG_OVER_MS, TurnAudio
-from agents.turn_states import MOVES, Overlap, TurnState
+from agents.turns.audio import HANG_OVER_MS, TurnAudio
+from agents.turns.backchannels import Verdict, judge
+from agents.turns.states import MOVES, Overlap, TurnState
 from gateway.config import TurnsSection
 from gateway.errors import InvalidTransition
 

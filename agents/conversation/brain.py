@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from agents.history import History
+from agents.conversation.history import History
 from gateway.model.hangup import HangupCause
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
-from gateway.config_section import Section
+from gateway.config.section import Section
 
 
 class Anonymous(StrEnum):

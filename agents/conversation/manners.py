@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agents.small_phrases import AGAIN, FILLERS
+from agents.conversation.small_phrases import AGAIN, FILLERS
 from gateway.config import AgentBase, TurnsSection
 
 
