@@ -69,6 +69,13 @@ def build_parser() -> argparse.ArgumentParser:
     hangup = command("hangup", "end a call", "hangup:run")
     hangup.add_argument("call_id", metavar="ID", help="the call, as `offhook calls` shows it")
 
+    outbox = command("outbox", "list messages to people, or tell of one", "outbox:run")
+    outbox.add_argument("message_id", nargs="?", metavar="ID", help="tell of this message")
+    outbox.add_argument("--replay", action="store_true", help="send message ID again")
+    outbox.add_argument("--dead", action="store_true", help="only those that failed for good")
+    outbox.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most so many")
+    outbox.add_argument("--json", action="store_true", help="for machines")
+
     token = command("token", "print a token that lets a browser call once", "token:run")
     token.add_argument("--agent", metavar="NAME", help="whom it may call (default: the first)")
     token.add_argument("--name", metavar="TEXT", help="the caller's name, for the agent")
@@ -79,7 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument("--max-call", type=int, metavar="S", help="longest call in seconds")
     token.add_argument("--json", action="store_true", help="for machines")
 
-    for client in (calls, hangup, token):
+    for client in (calls, hangup, outbox, token):
         client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")
 
     rehearse = command(

@@ -5,16 +5,18 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from agents.conversation.brain import Brain
 from agents.conversation.conversation import Conversation
 from agents.conversation.listening import Ears
 from agents.conversation.manners import Manners
 from agents.llm.brain import STUMBLE, LlmBrain
 from agents.llm.client import ChatClient, Sampling, Target
+from agents.llm.messages import TELEPHONE, WRITING
 from agents.llm.tools import Capability
 from agents.local.sentences import SentenceSplitter
 from gateway.config import LlmAgent, TurnsSection
 from gateway.errors import ConfigError
-from gateway.model.line import Agent, Line
+from gateway.model.line import Agent, CallFacts, Line
 from gateway.model.speech import Voice
 
 log = logging.getLogger(__name__)
@@ -89,17 +91,25 @@ class LlmConversationalist:
 
     async def converse(self, line: Line) -> None:
         """Converse freely; raises `ProviderError` when no model answers."""
-        brain = LlmBrain(
+        brain = self._brain(line.facts, TELEPHONE)
+        await Conversation(
+            line, brain, self._ears, self._voice, self._manners, SentenceSplitter
+        ).run()
+
+    def text_brain(self, facts: CallFacts) -> Brain:
+        """Return a brain for one conversation in writing."""
+        return self._brain(facts, WRITING)
+
+    def _brain(self, facts: CallFacts, manner: str) -> LlmBrain:
+        return LlmBrain(
             self._client,
-            line.facts,
+            facts,
             self._section.instructions,
             self._section.tools,
             self._capabilities,
             self._section.goodbye,
+            manner,
         )
-        await Conversation(
-            line, brain, self._ears, self._voice, self._manners, SentenceSplitter
-        ).run()
 
     def phrases(self) -> Sequence[str]:
         """Return the sentences that do not come from the model."""

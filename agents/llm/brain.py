@@ -8,7 +8,7 @@ from agents.conversation.brain import Brain, EndCall, Note, Phrase, Thought, Use
 from agents.conversation.history import History
 from agents.llm.chunks import ToolCall
 from agents.llm.client import ChatClient, Completion
-from agents.llm.messages import Message, build_messages
+from agents.llm.messages import TELEPHONE, Message, build_messages
 from agents.llm.tools import END_CALL, NOT_AVAILABLE, Capability, declarations, parse_call
 from gateway.errors import GatewayError, ProviderUnavailable
 from gateway.model.line import CallFacts
@@ -44,6 +44,7 @@ class LlmBrain:
         tools: Sequence[str],
         capabilities: Mapping[str, Capability] | None = None,
         goodbye: str = DEFAULT_GOODBYE,
+        manner: str = TELEPHONE,
     ) -> None:
         self._client = client
         self._facts = facts
@@ -51,6 +52,7 @@ class LlmBrain:
         self._tools = tuple(tools)
         self._capabilities = dict(capabilities or {})
         self._goodbye = goodbye
+        self._manner = manner
         self._exchanges: dict[int, list[Message]] = {}
         self._stumbles = 0
 
@@ -113,7 +115,9 @@ class LlmBrain:
         self._stumbles = 0
 
     def _messages(self, turn: UserTurn, history: History) -> list[Message]:
-        messages = build_messages(self._instructions, self._facts, history, self._exchanges)
+        messages = build_messages(
+            self._instructions, self._facts, history, self._exchanges, self._manner
+        )
         if self._exchanges.get(turn.serial):
             # What was said between two requests of this turn stands after its tool calls in the
             # history, but models expect to continue from a tool's result.

@@ -14,7 +14,13 @@ TELEPHONE = (
     "mistakes; ask when something matters and is unclear. Lines that end in '[interrupted]' were cut "
     "off by the caller there."
 )
-"""Follows the operator's instructions in every request."""
+"""Follows the operator's instructions in every request of a call."""
+
+WRITING = (
+    "You are writing text messages: answer in one to four short sentences of plain text, without headings "
+    "or formatting. Earlier lines of the conversation may have been spoken on the telephone."
+)
+"""Follows them in every request of a conversation in writing."""
 
 
 def build_messages(
@@ -22,12 +28,13 @@ def build_messages(
     facts: CallFacts,
     history: History,
     exchanges: Mapping[int, Sequence[Message]],
+    manner: str = TELEPHONE,
 ) -> list[Message]:
     """Return system prompt and conversation; consecutive lines of one side are one message.
 
     `exchanges` are tool calls and their results, by the serial number of the user line they followed.
     """
-    system = f"{instructions}\n\n{TELEPHONE}"
+    system = f"{instructions}\n\n{manner}"
     if facts.caller:
         system += f"\nThe caller's number: {facts.caller}."
     messages: list[Message] = [{"role": "system", "content": system}]

@@ -15,7 +15,7 @@ from agents.receptionist.faq import Embedder, FaqIndex
 from agents.receptionist.phrases import fixed_phrases, named
 from gateway.config import ReceptionistAgent, TurnsSection
 from gateway.errors import ProviderError
-from gateway.model.line import Agent, Line
+from gateway.model.line import Agent, CallFacts, Line
 from gateway.model.speech import Voice
 
 log = logging.getLogger(__name__)
@@ -103,16 +103,20 @@ class Receptionist:
     async def converse(self, line: Line) -> None:
         """Answer, take messages, end politely."""
         await self._load_faq()
+        brain = self.text_brain(line.facts)
+        await Conversation(
+            line, brain, self._ears, self._voice, self._manners, SentenceSplitter
+        ).run()
+
+    def text_brain(self, facts: CallFacts) -> Brain:
+        """Return a brain for one conversation, spoken or written; it answers what the FAQ, once loaded, knows."""
         dialogue = Dialogue(
-            caller=line.facts.caller,
+            caller=facts.caller,
             goodbye=self._section.goodbye,
             greeting=self._section.greeting,
             business=self._section.business,
         )
-        brain: Brain = ReceptionistBrain(dialogue, self._faq, self._embedder)
-        await Conversation(
-            line, brain, self._ears, self._voice, self._manners, SentenceSplitter
-        ).run()
+        return ReceptionistBrain(dialogue, self._faq, self._embedder)
 
     def phrases(self) -> Sequence[str]:
         """Return every sentence that does not depend on the call."""

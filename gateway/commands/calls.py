@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.commands.api_client import ApiClient
+from gateway.commands.columns import date_and_time, in_columns
 from gateway.commands.exits import Exit
 from gateway.log import one_line
 
 _COLUMNS = ("CALL", "STATE", "OFFERED", "LENGTH", "CALLER", "NUMBER", "AGENT", "CAUSE")
-_WIDEST = 28
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,27 +29,21 @@ def table(calls: list[dict[str, Any]]) -> str:
     """Return the calls as columns for people."""
     if not calls:
         return "no calls"
-    rows = [_COLUMNS, *(_row(call) for call in calls)]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(_COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return in_columns(_COLUMNS, (_row(call) for call in calls))
 
 
-def _row(call: dict[str, Any]) -> tuple[str, ...]:
+def _row(call: dict[str, Any]) -> tuple[object, ...]:
     ended_ms = call.get("ended_ms")
-    cells = (
+    return (
         call.get("call_id"),
         call.get("state"),
-        str(call.get("offered_at") or "").partition(".")[0].replace("T", " "),
+        date_and_time(call.get("offered_at")),
         "" if ended_ms is None else _length(ended_ms),
         call.get("caller"),
         call.get("callee"),
         call.get("agent"),
         call.get("cause"),
     )
-    return tuple(_cut(one_line(str(cell or "-"))) for cell in cells)
 
 
 def describe(call: dict[str, Any]) -> str:
@@ -70,7 +64,3 @@ def describe(call: dict[str, Any]) -> str:
 def _length(milliseconds: float) -> str:
     seconds = round(milliseconds / 1000)
     return f"{seconds // 60}:{seconds % 60:02d}"
-
-
-def _cut(cell: str) -> str:
-    return cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…"

@@ -1,6 +1,5 @@
 """The API of calls and rooms: list, show with timeline, hang up."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -8,6 +7,7 @@ from aiohttp import web
 from gateway.errors import CallNotFound
 from gateway.http.errors import ApiError
 from gateway.http.ports import Archive, LiveCalls
+from gateway.http.query import rfc3339, whole_number
 from gateway.store.records import CallRecord, TimelineLine
 
 LIST_DEFAULT, LIST_MOST = 50, 500
@@ -18,7 +18,7 @@ def add_routes(app: web.Application, live: LiveCalls, archive: Archive) -> None:
     """Add `/api/v1/calls…` and `/api/v1/rooms/…`."""
 
     async def list_calls(request: web.Request) -> web.Response:
-        limit = _whole_number(request, "limit", default=LIST_DEFAULT, most=LIST_MOST)
+        limit = whole_number(request, "limit", default=LIST_DEFAULT, most=LIST_MOST)
         active = _flag(request, "active")
         states = live.states()
         records = await archive.calls(limit, active=active)
@@ -57,8 +57,8 @@ def add_routes(app: web.Application, live: LiveCalls, archive: Archive) -> None:
 
     async def room_timeline(request: web.Request) -> web.Response:
         room_id = request.match_info["room_id"]
-        after = _whole_number(request, "after", default=0, least=0, most=2**62)
-        limit = _whole_number(request, "limit", default=PAGE_DEFAULT, most=PAGE_MOST)
+        after = whole_number(request, "after", default=0, least=0, most=2**62)
+        limit = whole_number(request, "limit", default=PAGE_DEFAULT, most=PAGE_MOST)
         lines = await archive.room_timeline(room_id, after=after, limit=limit)
         if lines is None:
             raise ApiError(404, "room.not_found", f"no room {room_id!r}")
@@ -89,7 +89,7 @@ def _call(record: CallRecord, state: str | None) -> dict[str, Any]:
         "foreign_id": record.foreign_id,
         "source": record.source,
         "agent": record.agent,
-        "offered_at": _time(record.offered_at),
+        "offered_at": rfc3339(record.offered_at),
         "answered_ms": record.answered_ms,
         "ended_ms": record.ended_ms,
         "cause": record.cause,
@@ -108,32 +108,11 @@ def _line(line: TimelineLine) -> dict[str, Any]:
         "call_id": line.call_id,
         "kind": line.kind,
         "offset_ms": line.offset_ms,
-        "at": _time(line.at),
+        "at": rfc3339(line.at),
         "role": line.role,
         "text": line.text,
         "facts": dict(line.facts),
     }
-
-
-def _time(at: float | None) -> str | None:
-    """RFC 3339 in UTC, to the millisecond."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _whole_number(
-    request: web.Request, name: str, *, default: int, most: int, least: int = 1
-) -> int:
-    text = request.query.get(name, "")
-    if not text:
-        return default
-    # Bounded before it is parsed; int() also takes spaces, underscores and other scripts' digits.
-    if not (text.isascii() and text.isdigit() and len(text) < 20) or not least <= int(text) <= most:
-        raise ApiError(
-            400, "http.bad_request", f"{name} must be a whole number from {least} to {most}"
-        )
-    return int(text)
 
 
 def _flag(request: web.Request, name: str) -> bool | None:

@@ -31,6 +31,13 @@ class Peers:
             return forwarded.rpartition(",")[2].strip()
         return request.headers.get("Host", "")
 
+    def scheme(self, request: web.BaseRequest) -> str:
+        """Return `https` or `http` as the client used it, as far as it can be believed."""
+        forwarded = request.headers.get("X-Forwarded-Proto", "")
+        if forwarded and self._is_trusted(request.remote or ""):
+            return forwarded.rpartition(",")[2].strip().lower()
+        return request.scheme
+
     def client(self, peer: str, forwarded_for: Sequence[str]) -> str:
         """Return the nearest address that is not a proxy of ours, walking back from `peer`.
 

@@ -41,6 +41,14 @@ class Kind(StrEnum):
     MEDIA_QUALITY = "media_quality"
     REFUSED = "refused"
     ENDED = "ended"
+    TEXT_GREETING = "text_greeting"
+    """The greeting of a room that began by text; `mode` says whether it was sent. Comes before the first message."""
+    MESSAGE_RECEIVED = "message_received"
+    """The person wrote; `at` (seconds since 1970), `channel`, `provider`, `provider_id`."""
+    MESSAGE_WRITTEN = "message_written"
+    """We wrote, by way of the outbox; `at`, `channel`, `message_id`."""
+    FALLBACK = "fallback"
+    """What the fallback policy decided and why; `at`, `cause`, `trigger`, `reason` or `channel`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,7 @@ class Entry:
     call_id: str
     kind: Kind
     offset_ms: float
-    """Milliseconds since the call was offered."""
+    """Milliseconds since the call was offered; 0 for lines of no call, whose `facts` have `at`."""
     role: Role | None = None
     """Set for spoken lines only (`user_said`, `agent_said`)."""
     text: str = ""

@@ -2,10 +2,14 @@
 
 import re
 
+from gateway.model.messages import Channel
+
 _SCHEME = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
 _NOBODY = frozenset(
     {"", "anonymous", "unknown", "unavailable", "restricted", "private", "withheld"}
 )
+_PUNCTUATED_NUMBER = re.compile(r"\+?[0-9()./-]+")
+_NUMBER_CHANNELS = frozenset({Channel.VOICE, Channel.SMS, Channel.WHATSAPP, Channel.RCS})
 LONGEST = 255
 """Characters kept of an address; the columns are no wider."""
 
@@ -22,3 +26,19 @@ def is_nobody(person: str) -> bool:
     Such callers never share a room: one would be told what another said.
     """
     return person.partition("@")[0].lower() in _NOBODY
+
+
+def address_key(channel: Channel, address: str) -> str:
+    """Return the key by which an address is known across channels.
+
+    A telephone number is the same person by voice, SMS, WhatsApp or RCS, and is the key itself; elsewhere the
+    channel is part of it, because two providers may give one id to different people.
+    """
+    bare = normalise(address.removeprefix(f"{channel.value}:"))
+    if channel in _NUMBER_CHANNELS:
+        if _PUNCTUATED_NUMBER.fullmatch(bare):
+            return re.sub(r"[^0-9+]", "", bare)
+        return bare
+    if channel is Channel.EMAIL:
+        bare = bare.lower()
+    return f"{channel.value}:{bare}"

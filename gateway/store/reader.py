@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreError
+from gateway.store.people import person_key
 from gateway.store.records import CallRecord, TimelineLine
 from gateway.store.schema import calls, rooms, timeline
 
@@ -34,7 +35,11 @@ class Reader:
     async def room_id(self, number: str, person: str) -> str | None:
         """Return the id of this person's room at our number."""
         query = select(rooms.c.room_id).where(rooms.c.number == number, rooms.c.person == person)
-        return await self._read(lambda connection: connection.execute(query).scalar())
+        return await self.read(lambda connection: connection.execute(query).scalar())
+
+    async def person(self, key: str) -> str:
+        """Return the key by which the person behind an address is known: another one if they are linked."""
+        return await self.read(lambda connection: person_key(connection, key))
 
     async def spoken_lines(self, room_id: str, limit: int) -> list[tuple[str, TimelineLine]]:
         """Return the room's last spoken lines, oldest first, each with its entry id."""
@@ -49,14 +54,14 @@ class Reader:
             found = [(row.entry_id, _line(row)) for row in connection.execute(query)]
             return found[::-1]
 
-        return await self._read(read)
+        return await self.read(read)
 
     async def calls(self, limit: int, *, active: bool | None = None) -> list[CallRecord]:
         """Return the newest calls, newest first; `active` keeps those that go on (or do not)."""
         query = select(calls).order_by(calls.c.offered_at.desc(), calls.c.call_id).limit(limit)
         if active is not None:
             query = query.where(calls.c.cause.is_(None) if active else calls.c.cause.is_not(None))
-        return await self._read(
+        return await self.read(
             lambda connection: [_record(row) for row in connection.execute(query)]
         )
 
@@ -68,18 +73,16 @@ class Reader:
             row = connection.execute(query).one_or_none()
             return None if row is None else _record(row)
 
-        return await self._read(read)
+        return await self.read(read)
 
     async def call_timeline(self, call_id: str) -> list[TimelineLine]:
         """Return all entries of one call, as written."""
         query = _lines().where(timeline.c.call_id == call_id).order_by(timeline.c.seq)
-        return await self._read(
-            lambda connection: [_line(row) for row in connection.execute(query)]
-        )
+        return await self.read(lambda connection: [_line(row) for row in connection.execute(query)])
 
     async def room_exists(self, room_id: str) -> bool:
         query = select(rooms.c.room_id).where(rooms.c.room_id == room_id)
-        return await self._read(lambda connection: connection.execute(query).scalar() is not None)
+        return await self.read(lambda connection: connection.execute(query).scalar() is not None)
 
     async def room_timeline(self, room_id: str, *, after: int, limit: int) -> list[TimelineLine]:
         """Return the room's entries with `seq` above `after`, in order."""
@@ -89,11 +92,11 @@ class Reader:
             .order_by(timeline.c.seq)
             .limit(limit)
         )
-        return await self._read(
-            lambda connection: [_line(row) for row in connection.execute(query)]
-        )
+        return await self.read(lambda connection: [_line(row) for row in connection.execute(query)])
 
-    async def _read(self, query: Callable[[Connection], T]) -> T:
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Return what the query returns, run on the reader's thread."""
+
         def run() -> T:
             try:
                 with self._engine.begin() as connection:
@@ -120,6 +123,10 @@ def _lines(*more: Any) -> Select[Any]:
 
 def _line(row: Row[Any]) -> TimelineLine:
     at = None if row.offered_at is None else row.offered_at + row.offset_ms / 1000
+    told_at = row.facts.get("at")
+    if at is None and isinstance(told_at, int | float):
+        # A line of no call, such as a written message.
+        at = float(told_at)
     return TimelineLine(
         room_id=row.room_id,
         seq=row.seq,

@@ -42,7 +42,7 @@ class TimelineLine:
     offset_ms: float
     """Since the call's offer."""
     at: float | None
-    """Seconds since 1970; None if the call's record is missing."""
+    """Seconds since 1970; None for a line of a call whose record is missing."""
     role: str | None
     text: str
     facts: Mapping[str, Fact]

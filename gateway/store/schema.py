@@ -16,7 +16,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -28,10 +27,10 @@ from sqlalchemy import (
 )
 
 from gateway.errors import StoreError
+from gateway.store.metadata import metadata
+from gateway.store.schema_messages import add_message_tables
 
-SCHEMA_VERSION = 1
-
-metadata = MetaData()
+SCHEMA_VERSION = 2
 
 schema_versions = Table(
     "schema_versions",
@@ -95,7 +94,7 @@ timeline = Table(
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: Mapping[int, Migration] = {}
+MIGRATIONS: Mapping[int, Migration] = {2: add_message_tables}
 """Version → what makes it from the version before. Version 1 is the first there was."""
 
 

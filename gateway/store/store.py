@@ -7,8 +7,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreError
@@ -17,17 +20,22 @@ from gateway.model.hangup import HangupCause
 from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
 from gateway.rooms.timeline import Entry, Recorder, RoomView
-from gateway.store import sqlite
+from gateway.store import people, sqlite
 from gateway.store.backlog import Backlog
+from gateway.store.clean import clean
 from gateway.store.identity import LONGEST, is_nobody, normalise
+from gateway.store.job import Job
 from gateway.store.leftovers import close_leftovers
 from gateway.store.reader import Reader
 from gateway.store.records import CallRecord, TimelineLine
 from gateway.store.schema import prepare
+from gateway.store.transactor import Transactor
 from gateway.store.writer import GATHER_S, Writer
 from gateway.store.writes import CallClosed, CallOpened, EntryAppended, RoomMade, Write
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 BACKLOG_LIMIT = 20_000
 """Entries that may wait for the disk: about ten minutes of two hundred calls, some 20 MB."""
@@ -124,6 +132,18 @@ class Store:
         self._backlog.when_done(on_writer_thread)
         await done
 
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """See `Transactor`; what was written before is there when `work` runs."""
+        job = Job(work)
+        if not self._put(job):
+            raise StoreError("the store's backlog is full, or it is closed")
+        await self.flush()
+        return job.result()
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """See `Transactor`."""
+        return await self._reading().read(query)
+
     def trouble(self) -> str:
         """Return what is wrong with the store, empty if nothing is."""
         if self._writer is None:
@@ -145,7 +165,7 @@ class Store:
 
     async def room_for(self, *, number: str, person: str) -> RoomView:
         """Return the person's room at our number, made if new; see `Recorder`."""
-        number, person = normalise(_clean(number)), normalise(_clean(person))
+        number, person = normalise(clean(number)), normalise(clean(person))
         if is_nobody(person):
             room_id = new_room_id()
             self._make_room(room_id, number, f"{person or 'anonymous'}#{room_id}")
@@ -156,21 +176,27 @@ class Store:
     async def _find_room(self, number: str, person: str) -> str:
         known = self._rooms.get((number, person))
         if known is None:
+            root = person
             try:
-                known = await self._reading().room_id(number, person)
+                root = await self._reading().person(person)
+                known = await self._reading().room_id(number, root)
             except StoreError as error:
                 # The writer finds the room's real id, if it has one, when the disk is back.
                 log.warning("a room cannot be looked up", extra={"reason": str(error)})
             # While we waited another call of the same person may have made it.
-            known = self._rooms.get((number, person), known)
-        if known is None:
-            known = new_room_id()
-            self._make_room(known, number, person)
-        self._rooms[number, person] = known
+            known = self._rooms.get((number, root), known)
+            if known is None:
+                known = new_room_id()
+                self._make_room(known, number, root)
+            self._remember(number, root, known)
+        self._remember(number, person, known)
+        return known
+
+    def _remember(self, number: str, person: str, room_id: str) -> None:
+        self._rooms[number, person] = room_id
         self._rooms.move_to_end((number, person))
         if len(self._rooms) > ROOMS_REMEMBERED:
             self._rooms.popitem(last=False)
-        return known
 
     def _make_room(self, room_id: str, number: str, person: str) -> None:
         self._put(RoomMade(room_id=room_id, number=number, person=person, created_at=time.time()))
@@ -220,31 +246,22 @@ class Store:
 
     def append(self, entry: Entry) -> None:
         facts = {
-            _clean(name): _clean(value) if isinstance(value, str) else value
+            clean(name): clean(value) if isinstance(value, str) else value
             for name, value in entry.facts.items()
         }
-        kept = Entry(
-            room_id=entry.room_id,
-            call_id=entry.call_id,
-            kind=entry.kind,
-            offset_ms=entry.offset_ms,
-            role=entry.role,
-            text=_clean(entry.text),
-            facts=facts,
-        )
+        kept = replace(entry, text=clean(entry.text), facts=facts)
         self._put(EntryAppended(entry_id=secrets.token_hex(12), entry=kept))
 
     def call_ended(
         self, call_id: str, *, cause: HangupCause, detail: str, offset_ms: float
     ) -> None:
         self._put(
-            CallClosed(
-                call_id=call_id, cause=cause.value, detail=_clean(detail), ended_ms=offset_ms
-            )
+            CallClosed(call_id=call_id, cause=cause.value, detail=clean(detail), ended_ms=offset_ms)
         )
 
-    def _put(self, write: Write) -> None:
-        if not self._backlog.put(write):
+    def _put(self, write: Write) -> bool:
+        accepted = self._backlog.put(write)
+        if not accepted:
             now_s = time.monotonic()
             if now_s - self._refusals_logged_at_s >= REFUSALS_LOGGED_EVERY_S:
                 self._refusals_logged_at_s = now_s
@@ -253,6 +270,24 @@ class Store:
                     extra={"refused": self._backlog.refused, "waiting": len(self._backlog)},
                 )
         self._on_backlog(len(self._backlog))
+        return accepted
+
+    # People -----------------------------------------------------------------------------------------
+
+    async def link(self, key: str, person: str) -> None:
+        """Say that two addresses (by `identity.address_key`) are one person, who from now on has one room.
+
+        Raises `StoreError`.
+        """
+        at = time.time()
+        await self.transact(lambda connection: people.link(connection, key, person, at=at))
+        self._rooms.clear()
+
+    async def unlink(self, key: str) -> bool:
+        """Make an address a person of its own again; returns whether it was linked. Raises `StoreError`."""
+        was_linked = await self.transact(lambda connection: people.unlink(connection, key))
+        self._rooms.clear()
+        return was_linked
 
     # Reading ----------------------------------------------------------------------------------------
 
@@ -295,13 +330,9 @@ class Store:
             log.debug("reading before all is written", extra={"waiting": len(self._backlog)})
 
 
-def _clean(text: str) -> str:
-    """Return text that every database takes: no NUL, no half of a surrogate pair."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-
-
 def _short(text: str) -> str:
-    return _clean(text)[:LONGEST]
+    return clean(text)[:LONGEST]
 
 
 _: type[Recorder] = Store
+__: type[Transactor] = Store

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gateway.rooms.timeline import Entry, Kind
+from gateway.store.job import Job
 from gateway.store.schema import calls, rooms, timeline
 
 
@@ -47,7 +48,7 @@ class CallClosed:
     ended_ms: float
 
 
-Write = RoomMade | CallOpened | EntryAppended | CallClosed
+Write = RoomMade | CallOpened | EntryAppended | CallClosed | Job[Any]
 W = TypeVar("W", RoomMade, CallOpened, EntryAppended, CallClosed)
 
 
@@ -102,6 +103,9 @@ class Applier:
                     for call in closed
                 ],
             )
+        for write in writes:
+            if isinstance(write, Job):
+                write.run(connection)
 
     def _room(self, room_id: str) -> str:
         return self._aliases.get(room_id, room_id)

@@ -31,6 +31,7 @@ def offhook(*arguments: str) -> subprocess.CompletedProcess[str]:
         "config example",
         "calls",
         "hangup",
+        "outbox",
         "token",
         "rehearse",
     ],

@@ -5,6 +5,7 @@ import stat
 import time
 
 import pytest
+from sqlalchemy import text
 
 from gateway.errors import StoreError
 from gateway.model.events import EndpointKind, Offered
@@ -240,3 +241,61 @@ async def test_a_closed_store_reads_nothing_and_writes_nothing(tmp_path):
     assert view.history == ()
     with pytest.raises(StoreError):
         await store.calls(5)
+
+
+async def test_a_transaction_returns_once_it_is_on_the_disk_and_sees_what_was_before(store):
+    room = await store.room_for(number="100", person="+491")
+
+    def count(connection):
+        return connection.execute(text("SELECT count(*) FROM rooms")).scalar()
+
+    assert await store.transact(count) == 1
+    assert await store.read(count) == 1
+    assert room.room_id
+
+
+async def test_a_transaction_raises_what_its_work_raises(store):
+    def work(_connection):
+        raise LookupError("no such message")
+
+    with pytest.raises(LookupError):
+        await store.transact(work)
+
+
+async def test_a_transaction_after_closing_is_refused(store):
+    await store.close()
+
+    with pytest.raises(StoreError, match="closed"):
+        await store.transact(lambda _connection: None)
+
+
+async def test_a_line_of_no_call_has_the_time_it_tells(store):
+    room = await store.room_for(number="100", person="+491")
+    store.append(said(room.room_id, Role.USER, "Hi", call_id="", at=10.5))
+
+    lines = await store.room_timeline(room.room_id, after=0, limit=9)
+
+    assert lines is not None
+    assert [(line.at, line.text) for line in lines] == [(10.5, "Hi")]
+
+
+async def test_linked_addresses_share_a_room_from_then_on(store):
+    phone = await store.room_for(number="100", person="+491")
+    mail = await store.room_for(number="100", person="email:a@b")
+    assert mail.room_id != phone.room_id
+
+    await store.link("email:a@b", "+491")
+    await store.link("telegram:7", "+491")
+
+    for person in ("email:a@b", "telegram:7", "+491"):
+        assert (await store.room_for(number="100", person=person)).room_id == phone.room_id
+    assert await store.unlink("email:a@b")
+    assert (await store.room_for(number="100", person="email:a@b")).room_id == mail.room_id
+
+
+async def test_a_person_met_by_an_alias_first_has_one_room(store):
+    await store.link("telegram:7", "+491")
+
+    rooms = [await store.room_for(number="100", person=who) for who in ("telegram:7", "+491")]
+
+    assert rooms[0].room_id == rooms[1].room_id

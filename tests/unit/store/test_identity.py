@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.store.identity import is_nobody, normalise
+from gateway.model.messages import Channel
+from gateway.store.identity import address_key, is_nobody, normalise
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,15 @@ def test_withheld_callers_are_nobody(person):
 @pytest.mark.parametrize("person", ["+4930123456", "alice@example.org", "anonymous2"])
 def test_others_are_somebody(person):
     assert not is_nobody(person)
+
+
+def test_a_number_is_one_person_on_every_telephone_channel():
+    for channel in (Channel.VOICE, Channel.SMS, Channel.WHATSAPP, Channel.RCS):
+        assert address_key(channel, "+1 (415) 555-1234") == "+14155551234"
+        assert address_key(channel, f"{channel}:+14155551234") == "+14155551234"
+
+
+def test_other_addresses_are_known_by_channel():
+    assert address_key(Channel.EMAIL, "Ann@Example.org") == "email:ann@example.org"
+    assert address_key(Channel.TELEGRAM, "4711") != address_key(Channel.MESSENGER, "4711")
+    assert address_key(Channel.VOICE, "sip:ann@example.org") == "ann@example.org"

@@ -1,13 +1,13 @@
 """Tests of gateway/store/schema.py, on a database in memory."""
 
 import pytest
-from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy import create_engine, insert, inspect, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateTable
 
 from gateway.errors import StoreError
-from gateway.store import schema
+from gateway.store import schema, schema_messages
 
 
 @pytest.fixture
@@ -53,6 +53,34 @@ def test_an_older_database_runs_what_it_has_not_had_in_order(engine):
         assert ran == [1, 2]
         assert stamps(connection)[-1] == schema.SCHEMA_VERSION + 2
         assert connection.execute(text("SELECT extra FROM calls")).all() == []
+
+
+def test_version_1_becomes_what_a_fresh_database_is(engine):
+    def shape(connection):
+        tables = inspect(connection)
+        return {
+            name: (
+                [(column["name"], str(column["type"])) for column in tables.get_columns(name)],
+                sorted(str(index["name"]) for index in tables.get_indexes(name)),
+            )
+            for name in tables.get_table_names()
+        }
+
+    with engine.begin() as connection:
+        first = [
+            table for table in schema.metadata.sorted_tables if table not in schema_messages.TABLES
+        ]
+        schema.metadata.create_all(connection, tables=first)
+        connection.execute(insert(schema.schema_versions).values(version=1, applied_at=0))
+        schema.prepare(connection)
+        migrated = shape(connection)
+        assert stamps(connection) == [1, schema.SCHEMA_VERSION]
+
+    fresh = create_engine("sqlite://", poolclass=StaticPool)
+    with fresh.begin() as connection:
+        schema.prepare(connection)
+        assert shape(connection) == migrated
+    fresh.dispose()
 
 
 def test_a_newer_database_is_refused_with_the_remedy(engine):

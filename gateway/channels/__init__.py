@@ -1,0 +1,1 @@
+"""Reaches people in writing: providers, the outbox, and what to try when a way fails."""

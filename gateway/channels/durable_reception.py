@@ -1,0 +1,73 @@
+"""Writes what webhooks hand over into the database, and only then tells whoever goes on with it."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from gateway.channels.keywords import Keyword
+from gateway.channels.reception import KeywordAnswer, Reception
+from gateway.model.messages import InboundMessage, Receipt
+from gateway.store import inbox, people
+from gateway.store.transactor import Transactor
+
+OnKeyword = Callable[[InboundMessage, Keyword], Awaitable[None]]
+"""Answers START or HELP by rule. May be told twice: its answer's cause must be the message's id."""
+
+
+class DurableReception:
+    """A `Reception` on the store. A stop is in the ledger before the provider is answered."""
+
+    def __init__(
+        self,
+        database: Transactor,
+        *,
+        on_message: Callable[[], None],
+        on_receipt: Callable[[Receipt], Awaitable[object]],
+        on_keyword: OnKeyword,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._on_message = on_message
+        self._on_receipt = on_receipt
+        self._on_keyword = on_keyword
+        self._clock = clock
+
+    async def is_opted_out(self, message: InboundMessage) -> bool:
+        """Whether the ledger says that this person has stopped."""
+        return await self._database.read(
+            lambda connection: people.is_opted_out(connection, message.channel, message.sender)
+        )
+
+    async def message(self, message: InboundMessage) -> None:
+        """Put a message into the inbox, once."""
+        await self._database.transact(lambda connection: inbox.receive(connection, message))
+        self._on_message()
+
+    async def keyword(
+        self, message: InboundMessage, keyword: Keyword, answered_by: KeywordAnswer
+    ) -> None:
+        """Put a stop or a start into the ledger, once.
+
+        A stop has no answer of ours: whoever has stopped is not written to, not even about that.
+        """
+        if keyword is not Keyword.HELP:
+            at = self._clock()
+            await self._database.transact(
+                lambda connection: people.record_opt_out(
+                    connection,
+                    message.channel,
+                    message.sender,
+                    is_out=keyword is Keyword.STOP,
+                    at=at,
+                    source=f"{message.provider}:{message.provider_id}",
+                    detail=keyword.value,
+                )
+            )
+        if keyword is not Keyword.STOP and answered_by is KeywordAnswer.OURS:
+            await self._on_keyword(message, keyword)
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Give a receipt to the outbox."""
+        await self._on_receipt(receipt)
+
+
+_: type[Reception] = DurableReception

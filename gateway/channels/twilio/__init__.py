@@ -1,0 +1,1 @@
+"""Twilio: text messages, WhatsApp, RCS and Messenger by its REST interface and webhooks."""

@@ -1,0 +1,38 @@
+"""Writes a message as the parameters of Twilio's `Messages` resource."""
+
+import json
+from urllib.parse import quote
+
+from gateway.channels.twilio.addresses import to_twilio
+from gateway.model.messages import OutboundMessage
+
+MEDIA_MOST = 10
+
+
+def parameters(
+    message: OutboundMessage, *, messaging_service_sid: str = "", public_url: str = ""
+) -> list[tuple[str, str]]:
+    """Return the form fields; `public_url` is where receipts go, without it there are none.
+
+    With a messaging service and no sender, the service chooses one of its senders.
+    """
+    fields = [("To", to_twilio(message.channel, message.recipient))]
+    if message.sender:
+        fields.append(("From", to_twilio(message.channel, message.sender)))
+    if messaging_service_sid:
+        fields.append(("MessagingServiceSid", messaging_service_sid))
+    if message.template is not None:
+        # Text beside a template is refused with 63016 or 21655.
+        fields.append(("ContentSid", message.template.content_sid))
+        if message.template.variables:
+            variables = json.dumps(dict(message.template.variables), ensure_ascii=False)
+            fields.append(("ContentVariables", variables))
+    else:
+        if message.text:
+            fields.append(("Body", message.text))
+        fields += [("MediaUrl", media.url) for media in message.media[:MEDIA_MOST]]
+    if public_url:
+        # Our id comes back with each receipt, so one is understood even if Twilio's answer was lost.
+        callback = f"{public_url}/twilio/status?message_id={quote(message.message_id, safe='')}"
+        fields.append(("StatusCallback", callback))
+    return fields

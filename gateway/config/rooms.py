@@ -1,0 +1,24 @@
+"""The configuration of rooms and conversations in writing: `[rooms]`."""
+
+from pydantic import Field
+
+from gateway.config.section import Section
+from gateway.rooms.hooks import Point
+from gateway.rooms.text_gate import GreetingMode
+
+
+class RoomsSection(Section):
+    """Rooms: one conversation with one person, over any channel."""
+
+    text_greeting: GreetingMode = GreetingMode.LEAD
+    """What becomes of the greeting when somebody writes first: it leads the first reply, is sent, or is context."""
+    greeting: str = "Hello, thank you for your message."
+    """The greeting in writing, for all agents."""
+    greetings: dict[str, str] = Field(default_factory=dict)
+    """The greeting of single agents, by name; empty: none."""
+    history_lines: int = Field(default=60, ge=2, le=1_000)
+    """Lines of a room, spoken and written, that an agent is given."""
+    identities: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """A person's number → their other addresses, such as `email:ann@example.org`: all have one room."""
+    hooks: dict[Point, tuple[str, ...]] = Field(default_factory=dict)
+    """Async functions by dotted name, called at these points."""

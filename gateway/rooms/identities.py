@@ -1,0 +1,31 @@
+"""Makes the addresses that the configuration says belong to one person known as such."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from gateway.errors import ConfigError
+from gateway.model.messages import Channel
+from gateway.store.identity import address_key
+from gateway.store.people import link
+
+_CHANNELS = {channel.value: channel for channel in Channel}
+
+
+def key_of(address: str) -> str:
+    """Return the key of an address written `email:ann@example.org` or `+4915123456789`. Raises `ConfigError`."""
+    scheme, colon, rest = address.partition(":")
+    channel = _CHANNELS.get(scheme.lower()) if colon else Channel.VOICE
+    if channel is None or not (rest if colon else address).strip():
+        raise ConfigError(
+            f"{address!r} is no address; write a number like +4915123456789 or a channel and what "
+            "it is known by there, like email:ann@example.org"
+        )
+    return address_key(channel, rest if colon else address)
+
+
+def link_all(connection: Connection, identities: Mapping[str, Sequence[str]], *, at: float) -> None:
+    """Link every person's addresses, within the caller's transaction; what is linked already stays so."""
+    for person, addresses in identities.items():
+        for address in addresses:
+            link(connection, key_of(address), key_of(person), at=at)

@@ -1,0 +1,120 @@
+"""Writes to people: the line in the room first, then the messages it becomes, so that both say the same."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from gateway.channels.outbox.outbox import Acknowledgement
+from gateway.errors import StoreError
+from gateway.model.messages import Channel, Media, OutboundMessage, Template
+from gateway.rooms import text_lines
+from gateway.store import room_lines
+from gateway.store.outbox_writes import Acceptance
+from gateway.store.people import is_opted_out
+from gateway.store.transactor import Transactor
+
+Split = Callable[[Channel, str], Sequence[str]]
+"""Cuts a text into what fits into one message of a channel each."""
+
+
+class Accepts(Protocol):
+    """The outbox, as far as writing is concerned."""
+
+    async def accept(
+        self, message: OutboundMessage, *, not_before: float | None = None
+    ) -> Acknowledgement:
+        """Take a message over, durably. Raises `StoreError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What is to be written to one address."""
+
+    room_id: str
+    channel: Channel
+    sender: str
+    recipient: str
+    text: str
+    cause: str
+    """For one cause there is one letter, whoever writes it and however often."""
+    by: str
+    """The agent, `operator` or `fallback`."""
+    opening: str = ""
+    """Sent before the text in the same message; stands in the timeline already."""
+    template: Template | None = None
+    media: tuple[Media, ...] = ()
+    not_before: float | None = None
+    not_after: float | None = None
+
+
+class Letters:
+    """Writes letters. A crash at any point is made good by writing the same letter again."""
+
+    def __init__(
+        self, database: Transactor, outbox: Accepts, split: Split, *, clock: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._split = split
+        self._clock = clock
+
+    async def text_of(self, cause: str) -> str | None:
+        """Return what was written for a cause; None if nothing was yet. Raises `StoreError`."""
+        line_id = f"o_{text_lines.digest('written', cause)}"
+        return await self._database.read(
+            lambda connection: room_lines.line_text(connection, line_id)
+        )
+
+    async def write(self, letter: Letter) -> tuple[Acknowledgement, ...]:
+        """Write a letter; of one cause the first text holds. Raises `StoreError`, also for a full outbox."""
+        line_id, entry = text_lines.written(
+            letter.room_id,
+            letter.text,
+            letter.channel,
+            at=self._clock(),
+            cause=letter.cause,
+            by=letter.by,
+        )
+
+        def put_down(connection: Connection) -> str | None:
+            if is_opted_out(connection, letter.channel, letter.recipient):
+                # The timeline must not tell of what the outbox will refuse.
+                return None
+            room_lines.append_line(connection, entry, entry_id=line_id)
+            return room_lines.line_text(connection, line_id) or ""
+
+        text = await self._database.transact(put_down)
+        if text is None:
+            return (Acknowledgement(acceptance=Acceptance.OPTED_OUT, message_id=""),)
+        return await self._send(letter, text)
+
+    async def send_only(self, letter: Letter) -> tuple[Acknowledgement, ...]:
+        """Send what stands in the timeline already. Raises `StoreError`."""
+        return await self._send(letter, letter.text)
+
+    async def _send(self, letter: Letter, text: str) -> tuple[Acknowledgement, ...]:
+        whole = f"{letter.opening}\n\n{text}" if letter.opening else text
+        parts = [whole] if letter.template else list(self._split(letter.channel, whole))
+        answers = []
+        for number, part in enumerate(parts):
+            # The first has the cause itself as its key: so it is found again by it.
+            cause = letter.cause if number == 0 else f"{letter.cause}/{number}"
+            message = OutboundMessage(
+                message_id=f"m_{text_lines.digest('message', cause)}",
+                room_id=letter.room_id,
+                channel=letter.channel,
+                sender=letter.sender,
+                recipient=letter.recipient,
+                text=part,
+                cause=cause,
+                template=letter.template,
+                media=letter.media if number == 0 else (),
+                not_after=letter.not_after,
+            )
+            answer = await self._outbox.accept(message, not_before=letter.not_before)
+            if answer.acceptance is Acceptance.FULL:
+                raise StoreError("the outbox is full")
+            answers.append(answer)
+        return tuple(answers)

@@ -1,0 +1,299 @@
+"""Conversations in writing: what people wrote is put into their rooms in order, and each message is answered once."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from gateway.channels.outbox.outbox import Acknowledgement
+from gateway.errors import GatewayError, StoreError
+from gateway.model.messages import Channel, InboundMessage
+from gateway.model.text_agent import TextAgent, TextNote, TextTurn
+from gateway.rooms import text_lines
+from gateway.rooms.hooks import Hooks, Point
+from gateway.rooms.letters import Letter, Letters
+from gateway.rooms.text_gate import Greeting, GreetingMode, TextGate
+from gateway.store import inbox, room_lines
+from gateway.store.transactor import Transactor
+
+log = logging.getLogger(__name__)
+
+BATCH_MOST = 100
+PENDING_MOST = 1_000
+"""Messages in memory; the rest waits in the inbox on disk."""
+ANSWERS_AT_ONCE = 16
+ANSWER_BOUND_S = 60.0
+RETRY_S = 5.0
+RETRY_MOST_S = 300.0
+HISTORY_LINES = 60
+
+AgentFor = Callable[[str, Channel], TextAgent | None]
+"""Which agent writes back for a number or address of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    message: InboundMessage
+    room_id: str
+
+
+class TextDesk:
+    """Belongs to the event loop. `run` until cancelled; `look` when a message came in.
+
+    A message is done when its answer is in the outbox; until then it is in the inbox on disk, and a new life of
+    the gateway takes it up again. Rooms are answered side by side, each in order.
+    """
+
+    def __init__(
+        self,
+        database: Transactor,
+        letters: Letters,
+        agent_for: AgentFor,
+        *,
+        clock: Callable[[], float],
+        mode: GreetingMode = GreetingMode.LEAD,
+        history_lines: int = HISTORY_LINES,
+        hooks: Hooks | None = None,
+        in_call: Callable[[str, InboundMessage], bool] = lambda _room_id, _message: False,
+    ) -> None:
+        """`in_call` hands a message to a call that goes on in the room; True if one took it."""
+        self._database = database
+        self._letters = letters
+        self._agent_for = agent_for
+        self._clock = clock
+        self._mode = mode
+        self._history_lines = history_lines
+        self._hooks = hooks or Hooks()
+        self._in_call = in_call
+        self._wake = asyncio.Event()
+        self._after_seq = 0
+        self._lanes: dict[str, deque[_Task]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(ANSWERS_AT_ONCE)
+        self._pending = 0
+
+    @property
+    def pending(self) -> int:
+        """Messages that are in a room and not answered."""
+        return self._pending
+
+    def look(self) -> None:
+        """Look into the inbox now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Answer what comes in, for ever, beginning with what an earlier life left."""
+        try:
+            while True:
+                self._wake.clear()
+                wait_s: float | None = None
+                try:
+                    if await self._take_in():
+                        continue
+                except StoreError as error:
+                    log.warning("the inbox cannot be read", extra={"reason": str(error)})
+                    wait_s = RETRY_S
+                try:
+                    async with asyncio.timeout(wait_s):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            for worker in self._workers:
+                worker.cancel()
+            await asyncio.gather(*self._workers, return_exceptions=True)
+
+    async def _take_in(self) -> bool:
+        """Put waiting messages into their rooms; returns whether there were any."""
+        room = min(BATCH_MOST, PENDING_MOST - self._pending)
+        if room <= 0:
+            return False
+        after_seq = self._after_seq
+
+        def work(connection: Connection) -> list[tuple[int, _Task]]:
+            found = inbox.waiting(connection, after_seq=after_seq, limit=room)
+            return [(seq, _Task(item, self._put_down(connection, item))) for seq, item in found]
+
+        tasks = await self._database.transact(work)
+        for seq, task in tasks:
+            self._after_seq = seq
+            self._pending += 1
+            lane = self._lanes.get(task.room_id)
+            if lane is not None:
+                lane.append(task)
+                continue
+            self._lanes[task.room_id] = deque([task])
+            worker = asyncio.create_task(self._work(task.room_id))
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+        return bool(tasks)
+
+    def _put_down(self, connection: Connection, message: InboundMessage) -> str:
+        """Write greeting and message into the room's timeline; runs in the store's thread."""
+        room_id = room_lines.room_of_message(connection, message, at=self._clock())
+        line_id, entry = text_lines.received(room_id, message)
+        if room_lines.has_line(connection, line_id):
+            return room_id
+        if not room_lines.was_greeted(connection, room_id):
+            for number, greeting in enumerate(self._greetings(message)):
+                greeting_id, line = text_lines.greeted(
+                    room_id, greeting, self._mode, message, number
+                )
+                room_lines.append_line(connection, line, entry_id=greeting_id)
+        room_lines.append_line(connection, entry, entry_id=line_id)
+        return room_id
+
+    def _greetings(self, message: InboundMessage) -> tuple[Greeting, ...]:
+        gate = TextGate()
+        agent = self._agent_for(message.recipient, message.channel)
+        if agent is not None:
+            gate.hold(agent.name)
+            gate.release(agent.name, agent.greeting)
+        return gate.greetings
+
+    async def _work(self, room_id: str) -> None:
+        lane = self._lanes[room_id]
+        retry_s = RETRY_S
+        while lane:
+            try:
+                async with self._slots:
+                    await self._answer(lane[0])
+            except Exception:
+                # It stays first in its lane, so that the room's order holds.
+                log.exception("a message could not be dealt with", extra={"room_id": room_id})
+                await asyncio.sleep(retry_s)
+                retry_s = min(2 * retry_s, RETRY_MOST_S)
+                continue
+            retry_s = RETRY_S
+            lane.popleft()
+            self._pending -= 1
+        del self._lanes[room_id]
+        self._wake.set()
+
+    async def _answer(self, task: _Task) -> None:
+        message, room_id = task.message, task.room_id
+        agent = self._agent_for(message.recipient, message.channel)
+        cause = f"reply:{text_lines.turn_id(message)}"
+        text = await self._letters.text_of(cause)
+        if text is None:
+            verdicts = await self._hooks.call(Point.BEFORE_INBOUND, room_id, message=message)
+            if agent is not None and False not in verdicts and not self._in_call(room_id, message):
+                text = await self._think(agent, task)
+            await self._hooks.call(Point.AFTER_INBOUND, room_id, message=message)
+            for verdict in await self._hooks.call(Point.BEFORE_OUTBOUND, room_id, text=text or ""):
+                text = "" if verdict is False else verdict if isinstance(verdict, str) else text
+        if text and agent is not None:
+            await self._write(agent, task, text, cause)
+            await self._hooks.call(Point.AFTER_OUTBOUND, room_id, text=text)
+        at = self._clock()
+        await self._database.transact(
+            lambda connection: inbox.processed(
+                connection, message.provider, message.provider_id, at=at
+            )
+        )
+
+    async def _think(self, agent: TextAgent, task: _Task) -> str:
+        message, room_id = task.message, task.room_id
+        line_id, _ = text_lines.received(room_id, message)
+        history = await self._database.read(
+            lambda connection: room_lines.said_before(
+                connection, room_id, entry_id=line_id, limit=self._history_lines
+            )
+        )
+        turn = TextTurn(
+            room_id=room_id,
+            turn_id=text_lines.turn_id(message),
+            channel=message.channel,
+            person=message.sender,
+            person_name=message.sender_name,
+            text=message.text,
+            media=message.media,
+            history=history,
+        )
+        if self._mode is GreetingMode.SEND and (greeting := await self._greeting_before(message)):
+            # Before the agent thinks, who may need a while.
+            await self._letters.send_only(
+                self._letter(agent, task, greeting, f"greeting:{turn.turn_id}")
+            )
+        try:
+            async with asyncio.timeout(ANSWER_BOUND_S):
+                reply = await agent.answer(turn)
+        except (GatewayError, TimeoutError) as error:
+            log.warning(
+                "an agent failed in writing",
+                extra={"room_id": room_id, "agent": agent.name, "reason": repr(error)},
+            )
+            return agent.apology
+        if reply.notes:
+            await self._database.transact(
+                lambda connection: _put_notes(connection, room_id, message, reply.notes)
+            )
+        return reply.text
+
+    async def _write(self, agent: TextAgent, task: _Task, text: str, cause: str) -> None:
+        message, room_id = task.message, task.room_id
+        opening = ""
+        if self._mode is GreetingMode.LEAD:
+            opening = await self._greeting_before(message)
+        await self._letters.write(self._letter(agent, task, text, cause, opening))
+        log.info("a message is answered", extra={"room_id": room_id, "agent": agent.name})
+
+    async def _greeting_before(self, message: InboundMessage) -> str:
+        """Return the greeting that this message was the occasion of, empty if there was none."""
+
+        def query(connection: Connection) -> str:
+            texts: list[str] = []
+            while text := room_lines.line_text(
+                connection, text_lines.greeting_id(message, len(texts))
+            ):
+                texts.append(text)
+            return "\n\n".join(texts)
+
+        return await self._database.read(query)
+
+    def _letter(
+        self, agent: TextAgent, task: _Task, text: str, cause: str, opening: str = ""
+    ) -> Letter:
+        return Letter(
+            room_id=task.room_id,
+            channel=task.message.channel,
+            sender=task.message.recipient,
+            recipient=task.message.sender,
+            text=text,
+            cause=cause,
+            by=agent.name,
+            opening=opening,
+        )
+
+    async def write(
+        self, room_id: str, text: str, *, cause: str, by: str, channel: Channel | None = None
+    ) -> tuple[Acknowledgement, ...]:
+        """Write to the person of a room where they last wrote; empty if they never did. Raises `StoreError`."""
+        found = await self._database.read(
+            lambda connection: room_lines.last_address(connection, room_id, channel)
+        )
+        if found is None:
+            return ()
+        last, person, ours = found
+        return await self._letters.write(
+            Letter(
+                room_id=room_id,
+                channel=last,
+                sender=ours,
+                recipient=person,
+                text=text,
+                cause=cause,
+                by=by,
+            )
+        )
+
+
+def _put_notes(
+    connection: Connection, room_id: str, message: InboundMessage, notes: tuple[TextNote, ...]
+) -> None:
+    for number, note in enumerate(notes):
+        line_id, entry = text_lines.noted(room_id, message, note, number)
+        room_lines.append_line(connection, entry, entry_id=line_id)

@@ -1,0 +1,124 @@
+"""What the outbox and its readers ask of the database."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select, update
+
+from gateway.model.messages import Channel, MessageStatus
+from gateway.store.message_records import (
+    AttemptRecord,
+    MessageRecord,
+    Outcome,
+    PendingMessage,
+    to_record,
+)
+from gateway.store.schema_messages import message_attempts, messages
+
+_FAILED = (MessageStatus.FAILED.value, MessageStatus.DEAD.value)
+
+
+def recover(connection: Connection, *, at: float, settle_s: float) -> list[PendingMessage]:
+    """Return what is to be sent, in order, after a start.
+
+    Attempts that a crash interrupted get the outcome `unknown`, and `settle_s` for receipts to tell more.
+    """
+    # An attempt without an answer is nobody's now: one gateway has the database.
+    connection.execute(
+        update(message_attempts)
+        .where(message_attempts.c.outcome.is_(None))
+        .values(outcome=Outcome.UNKNOWN.value, ended_at=at)
+    )
+    rows = connection.execute(
+        select(messages, message_attempts.c.started_at)
+        .outerjoin(
+            message_attempts,
+            (message_attempts.c.message_id == messages.c.message_id)
+            & (message_attempts.c.number == messages.c.attempts),
+        )
+        .where(messages.c.status.in_([MessageStatus.QUEUED.value, MessageStatus.SENDING.value]))
+        .order_by(messages.c.seq)
+    )
+    pending = []
+    for row in rows:
+        is_unknown = row.status == MessageStatus.SENDING.value
+        due_at = row.next_attempt_at
+        if is_unknown:
+            due_at = max(due_at, (row.started_at or at) + settle_s)
+        pending.append(
+            PendingMessage(
+                message_id=row.message_id,
+                seq=row.seq,
+                channel=Channel(row.channel),
+                sender=row.sender,
+                recipient=row.recipient,
+                due_at=due_at,
+                tries=row.tries,
+                provider=row.provider,
+                is_unknown=is_unknown,
+            )
+        )
+    return pending
+
+
+def untold(connection: Connection, *, limit: int) -> list[MessageRecord]:
+    """Return messages that failed and of which nobody has taken note, oldest first."""
+    query = (
+        select(messages)
+        .where(messages.c.status.in_(_FAILED), messages.c.told_at.is_(None))
+        .order_by(messages.c.seq)
+        .limit(limit)
+    )
+    return [to_record(row) for row in connection.execute(query)]
+
+
+def list_messages(
+    connection: Connection,
+    *,
+    limit: int,
+    statuses: Sequence[MessageStatus] = (),
+    room_id: str | None = None,
+    before_seq: int | None = None,
+) -> list[MessageRecord]:
+    """Return messages, newest first; dead letters are those `failed` and `dead`."""
+    query = select(messages).order_by(messages.c.seq.desc()).limit(limit)
+    if statuses:
+        query = query.where(messages.c.status.in_([status.value for status in statuses]))
+    if room_id is not None:
+        query = query.where(messages.c.room_id == room_id)
+    if before_seq is not None:
+        query = query.where(messages.c.seq < before_seq)
+    return [to_record(row) for row in connection.execute(query)]
+
+
+def message_for_cause(connection: Connection, cause: str) -> MessageRecord | None:
+    """Return the message that was accepted for a cause."""
+    row = connection.execute(select(messages).where(messages.c.cause == cause)).first()
+    return None if row is None else to_record(row)
+
+
+def attempts(connection: Connection, message_id: str) -> list[AttemptRecord]:
+    """Return the attempts to send one message, oldest first."""
+    query = (
+        select(message_attempts)
+        .where(message_attempts.c.message_id == message_id)
+        .order_by(message_attempts.c.number)
+    )
+    return [
+        AttemptRecord(
+            number=row.number,
+            provider=row.provider,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            outcome=None if row.outcome is None else Outcome(row.outcome),
+            provider_id=row.provider_id,
+            error_code=row.error_code,
+            error_detail=row.error_detail,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def counts(connection: Connection) -> dict[MessageStatus, int]:
+    """Return how many messages there are of each status."""
+    query = select(messages.c.status, func.count()).group_by(messages.c.status)
+    return {MessageStatus(status): number for status, number in connection.execute(query).all()}

@@ -1,0 +1,151 @@
+"""Lines of a room that are written and read within one transaction: those of text, which must not be lost.
+
+Every function takes the caller's connection, with a transaction begun.
+"""
+
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.model.ids import new_room_id
+from gateway.model.line import Role, Said
+from gateway.model.messages import Channel, InboundMessage
+from gateway.rooms.timeline import Entry, Kind
+from gateway.store.clean import clean
+from gateway.store.identity import address_key, is_nobody, normalise
+from gateway.store.people import person_key
+from gateway.store.schema import rooms, timeline
+from gateway.store.schema_messages import messages
+
+KEY_LONGEST = 255
+
+
+def room_of_message(connection: Connection, message: InboundMessage, *, at: float) -> str:
+    """Return the room in which a message belongs, made if the person never turned to us before.
+
+    An answer goes to the room from which this address was last written to, whatever number of ours had the
+    call; anything else to the room of the person and the number written to.
+    """
+    answered = connection.execute(
+        select(messages.c.room_id)
+        .where(
+            messages.c.channel == message.channel.value,
+            messages.c.recipient == message.sender,
+            messages.c.sender == message.recipient,
+        )
+        .order_by(messages.c.seq.desc())
+        .limit(1)
+    ).scalar()
+    if answered:
+        return str(answered)
+    return room_of(
+        connection, message.channel, number=message.recipient, address=message.sender, at=at
+    )
+
+
+def room_of(
+    connection: Connection, channel: Channel, *, number: str, address: str, at: float
+) -> str:
+    """Return the room of the person behind an address at our number, made if new."""
+    number = normalise(number)
+    person = person_key(connection, address_key(channel, address))[:KEY_LONGEST]
+    if not is_nobody(person):
+        found = connection.execute(
+            select(rooms.c.room_id).where(rooms.c.number == number, rooms.c.person == person)
+        ).scalar()
+        if found is not None:
+            return str(found)
+    room_id = new_room_id()
+    connection.execute(
+        insert(rooms).values(
+            room_id=room_id,
+            number=number,
+            person=room_id if is_nobody(person) else person,
+            created_at=at,
+        )
+    )
+    return room_id
+
+
+def append_line(connection: Connection, entry: Entry, *, entry_id: str) -> bool:
+    """Add a line to its room's timeline; False if a line of this id is there already."""
+    room = connection.execute(
+        select(rooms.c.last_seq).where(rooms.c.room_id == entry.room_id).with_for_update()
+    ).first()
+    known = select(timeline.c.seq).where(timeline.c.entry_id == entry_id)
+    if connection.execute(known).first() is not None:
+        return False
+    if room is None:
+        # Its own write was lost in an overflow: the line matters more.
+        connection.execute(
+            insert(rooms).values(
+                room_id=entry.room_id, number="", person=entry.room_id, created_at=0.0
+            )
+        )
+    seq = 1 if room is None else room.last_seq + 1
+    connection.execute(
+        insert(timeline).values(
+            room_id=entry.room_id,
+            seq=seq,
+            entry_id=entry_id,
+            call_id=entry.call_id,
+            kind=entry.kind.value,
+            offset_ms=entry.offset_ms,
+            role=entry.role.value if entry.role is not None else None,
+            text=clean(entry.text),
+            facts=dict(entry.facts),
+        )
+    )
+    connection.execute(update(rooms).where(rooms.c.room_id == entry.room_id).values(last_seq=seq))
+    return True
+
+
+def said_before(
+    connection: Connection, room_id: str, *, entry_id: str | None = None, limit: int
+) -> tuple[Said, ...]:
+    """Return the last lines of the conversation, oldest first; up to and with one line if it is named."""
+    query = select(timeline).where(timeline.c.room_id == room_id, timeline.c.role.is_not(None))
+    if entry_id is not None:
+        last = select(timeline.c.seq).where(timeline.c.entry_id == entry_id).scalar_subquery()
+        query = query.where(timeline.c.seq <= last)
+    rows = connection.execute(query.order_by(timeline.c.seq.desc()).limit(limit)).all()
+    return tuple(
+        Said(Role(row.role), row.text, bool(row.facts.get("interrupted", False)))
+        for row in reversed(rows)
+    )
+
+
+def was_greeted(connection: Connection, room_id: str) -> bool:
+    """Whether any agent has said anything in the room."""
+    said = select(timeline.c.seq).where(
+        timeline.c.room_id == room_id, timeline.c.role == Role.AGENT.value
+    )
+    return connection.execute(said.limit(1)).first() is not None
+
+
+def has_line(connection: Connection, entry_id: str) -> bool:
+    """Whether a line of this id is in any timeline."""
+    known = select(timeline.c.seq).where(timeline.c.entry_id == entry_id)
+    return connection.execute(known).first() is not None
+
+
+def line_text(connection: Connection, entry_id: str) -> str | None:
+    """Return the text of a line; None if there is none of this id."""
+    found = select(timeline.c.text).where(timeline.c.entry_id == entry_id)
+    text = connection.execute(found).scalar()
+    return None if text is None else str(text)
+
+
+def last_address(
+    connection: Connection, room_id: str, channel: Channel | None = None
+) -> tuple[Channel, str, str] | None:
+    """Return by which channel, from which address and to which of ours the person last wrote in a room."""
+    rows = connection.execute(
+        select(timeline.c.facts)
+        .where(timeline.c.room_id == room_id, timeline.c.kind == Kind.MESSAGE_RECEIVED.value)
+        .order_by(timeline.c.seq.desc())
+        .limit(200)
+    )
+    for (facts,) in rows:
+        found = Channel(facts["channel"])
+        if channel is None or found is channel:
+            return found, facts["sender"], facts["recipient"]
+    return None
