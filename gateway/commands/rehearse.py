@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if options.webrtc:
         plan = _over_webrtc(plan, options, config)
     # The composition root brings in the models; not for those who only ask for --help.
-    from gateway.app import rehearse
+    from gateway.app.rehearse import rehearse
 
     rehearsed = asyncio.run(rehearse(config, plan))
     report, timeline = _with_record(rehearsed, plan, options)

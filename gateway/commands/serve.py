@@ -15,7 +15,7 @@ def run(options: argparse.Namespace) -> int:
     log.set_up(config.gateway)
     logger.info("configuration read", extra={"file": str(source or "built-in defaults")})
     # The composition root brings in everything; it is wanted only from here on.
-    from gateway.app import serve
+    from gateway.app.serve import serve
 
     asyncio.run(serve(config))
     return 0

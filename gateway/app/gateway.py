@@ -1,44 +1,30 @@
-"""The composition root: builds the gateway from its configuration, starts it in order, stops it in reverse.
-
-The only module of this package that knows `agents`, and the name of the telephony worker's program.
-"""
+"""Builds the gateway from its configuration, starts it in order, stops it in reverse."""
 
 import asyncio
 import logging
-import signal
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from aiohttp import web
 
 from agents.build import build_agents, close_agents
-from agents.caller_voice import CallerVoice
 from agents.hearing.hub import HearingHub
 from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
-from agents.speech.wire import JobKind
 from agents.voices import EspeakVoice, LocalVoice
-from gateway import api_token, clips, webrtc_secret
+from gateway import clips
+from gateway.app.processes import telephony_argv, webrtc_argv
 from gateway.config import Config
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
 from gateway.http.ports import Check
-from gateway.http.server import HttpServer, build_app
-from gateway.link.supervisor import ArgvFactory
 from gateway.media import echo, wav
 from gateway.media.speech_cache import CachedVoice, SpeechCache
 from gateway.media.voice_ladder import LadderVoice
 from gateway.metrics import Metrics
-from gateway.model.endpoint import OfferListener
 from gateway.model.events import EndpointKind
 from gateway.model.line import Agent
 from gateway.model.speech import Voice
 from gateway.progress import ProgressBar
-from gateway.rehearsal.perform import Plan, Rehearsed, caller_config, perform
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.registry import SessionRegistry
@@ -222,43 +208,6 @@ class Gateway:
             await self.phrases.render_ahead(texts, bar.update)
 
 
-def telephony_argv(config: Config, path: Path) -> ArgvFactory:
-    """Return how to start a telephony worker; its configuration is written to `path`."""
-    # A file, not a descriptor: the worker may be started again at any time.
-    path.touch(mode=0o600)
-    path.write_text(config.model_dump_json())
-
-    def argv(link_fd: int) -> Sequence[str]:
-        worker = (sys.executable, "-m", "telephony")
-        return (*worker, "--link-fd", str(link_fd), "--config-json", str(path))
-
-    return argv
-
-
-def webrtc_argv(config: Config, path: Path) -> ArgvFactory:
-    """Return how to start a worker for browser calls; its configuration is written to `path` each time."""
-
-    def argv(link_fd: int) -> Sequence[str]:
-        path.touch(mode=0o600)
-        path.write_text(config.model_dump_json())
-        worker = (sys.executable, "-m", "webrtc")
-        return (*worker, "--link-fd", str(link_fd), "--config-json", str(path))
-
-    return argv
-
-
-def web_caller_argv(config: Config, path: Path) -> ArgvFactory:
-    """Return how to start a caller over WebRTC; its configuration is written to `path`."""
-    path.touch(mode=0o600)
-    path.write_text(config.model_dump_json())
-
-    def argv(link_fd: int) -> Sequence[str]:
-        worker = (sys.executable, "-m", "webrtc.caller")
-        return (*worker, "--link-fd", str(link_fd), "--config-json", str(path))
-
-    return argv
-
-
 def _voice(name: str, speech: SpeechPool) -> Voice:
     match name:
         case "joe":
@@ -267,115 +216,3 @@ def _voice(name: str, speech: SpeechPool) -> Voice:
             return EspeakVoice()
         case _:
             raise ConfigError(f"speech.voice: {name!r} is not a voice; voices are: joe, espeak")
-
-
-async def serve(config: Config) -> None:
-    """Run the gateway until SIGTERM or SIGINT, then drain; a second signal ends it at once.
-
-    Raises `GatewayError` when it cannot start.
-    """
-    loop = asyncio.get_running_loop()
-    first, second = asyncio.Event(), asyncio.Event()
-
-    def on_signal() -> None:
-        (second if first.is_set() else first).set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    gateway = Gateway(config)
-    http = build_app(
-        token=api_token.ensure(config),
-        live=gateway,
-        readiness=gateway,
-        archive=gateway.store,
-        registry=gateway.metrics.registry,
-    )
-    if gateway.browser is not None:
-        serve_browsers(http, config, gateway, gateway.browser)
-    server = HttpServer(config.http, http)
-    try:
-        await server.start()
-        starting = asyncio.create_task(gateway.start())
-        signalled = asyncio.create_task(first.wait())
-        await asyncio.wait({starting, signalled}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        if not starting.cancelled():
-            starting.result()
-            await signalled
-            log.info("draining", extra={"calls": gateway.registry.statistics().live})
-            draining = asyncio.create_task(gateway.drain())
-            hurry = asyncio.create_task(second.wait())
-            await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (draining, hurry):
-                task.cancel()
-    finally:
-        await gateway.stop()
-        await server.stop()
-        log.info("stopped")
-
-
-def serve_browsers(
-    http: web.Application, config: Config, gateway: Gateway, browser: BrowserEndpoint
-) -> None:
-    """Add page and signalling of browser calls; made before anything starts, so that mistakes show at once.
-
-    Raises `ConfigError` or `AssetError`.
-    """
-    try:
-        # The library for tokens comes with the extra `webrtc`, which a gateway for telephones need not have.
-        from gateway.http.webrtc import page, routes
-        from gateway.http.webrtc.desk import Desk
-        from gateway.http.webrtc.tokens import TokenSigner
-    except ImportError as error:
-        raise ConfigError(
-            f"webrtc.enabled: {error.name} is not installed; run `make setup`, "
-            "or set webrtc.enabled = false"
-        ) from error
-    desk = Desk(config, TokenSigner(webrtc_secret.of(config).ensure()), browser, gateway)
-    desk.load()
-    routes.add_routes(http, desk, page.read_files(page.folder()))
-
-
-async def rehearse(config: Config, plan: Plan) -> Rehearsed:
-    """Have a bundled caller phone a gateway, with a SIP or WebRTC worker and speech models of its own.
-
-    Raises `GatewayError` when the caller itself cannot work; what the gateway does wrong is in the report.
-    """
-    metrics = Metrics()
-    hearing = HearingHub(silero_vad_model())
-    pool = SpeechPool(
-        config.speech.model_copy(update={"workers": 1}), kinds=(JobKind.TRANSCRIBE, JobKind.SPEAK)
-    )
-
-    async def words(pcm: bytes) -> str:
-        return (await pool.transcribe(pcm)).text
-
-    async with AsyncExitStack() as stack:
-        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="offhook-rehearse-")))
-        await hearing.start()
-        stack.push_async_callback(hearing.stop)
-        await pool.start()
-        stack.push_async_callback(pool.stop)
-        caller = caller_config(config, plan, scratch)
-
-        def endpoint(offers: OfferListener) -> WorkerEndpoint:
-            kind, argv = EndpointKind.SIP, telephony_argv
-            if plan.is_webrtc:
-                kind, argv = EndpointKind.WEBRTC, web_caller_argv
-            return WorkerEndpoint(
-                kind,
-                argv(caller, scratch / "caller.json"),
-                offers=offers,
-                ticks=hearing,
-                metrics=metrics,
-            )
-
-        return await perform(
-            plan,
-            endpoint=endpoint,
-            hearing=hearing,
-            voice=CallerVoice(LocalVoice(pool)),
-            transcribe=words,
-        )
