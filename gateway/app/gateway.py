@@ -11,9 +11,12 @@ from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
+from gateway.app.console import ConsoleSide
 from gateway.app.processes import telephony_argv, webrtc_argv
 from gateway.app.texting import TextSide
 from gateway.config import Config
+from gateway.console.announcer import MessageAnnouncer
+from gateway.console.bus import EventBus
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
@@ -59,7 +62,16 @@ class Gateway:
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
         self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
-        self.texting = TextSide(config, self.store, self.agents)
+        self.events = EventBus()
+        messages = MessageAnnouncer(self.events)
+        self.texting = TextSide(
+            config,
+            self.store,
+            self.agents,
+            on_change=messages.changed,
+            on_message=messages.came,
+        )
+        recorder = WatchedRecorder(self.store, [self.texting.after_calls])
         self.registry = SessionRegistry(
             numbers=config.numbers,
             agents=self.agents,
@@ -69,21 +81,23 @@ class Gateway:
                 turns=config.turns,
                 max_call_s=config.gateway.max_call_s,
                 retry_after_s=config.sip.retry_after_s,
-                recorder=WatchedRecorder(self.store, [self.texting.after_calls]),
+                recorder=recorder,
                 metrics=self.metrics,
                 hearing=self.hearing,
                 phrases=self.phrases,
                 is_echo=EchoCheck(echo.is_echo),
             ),
         )
+        self.console = ConsoleSide(self.events, self.registry, self.hearing)
+        recorder.watch(self.console.announcer)
         self.sip: WorkerEndpoint | None = None
         self.browser: BrowserEndpoint | None = None
         if config.webrtc.enabled:
             argv = webrtc_argv(config, config.gateway.data_dir / "webrtc.json")
             self.browser = BrowserEndpoint(
                 [argv] * config.webrtc.workers,
-                offers=self.registry,
-                ticks=self.hearing,
+                offers=self.console.watch,
+                ticks=self.console.watch,
                 metrics=self.metrics,
             )
         self._stack = AsyncExitStack()
@@ -113,12 +127,14 @@ class Gateway:
         stack.push_async_callback(self.texting.close)
         await self.texting.start()
         stack.push_async_callback(self.registry.stop)
+        stack.push_async_callback(self.console.stop)
+        self.console.start()
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
                 EndpointKind.SIP,
                 telephony_argv(self.config, self.config.gateway.data_dir / "telephony.json"),
-                offers=self.registry,
-                ticks=self.hearing,
+                offers=self.console.watch,
+                ticks=self.console.watch,
                 metrics=self.metrics,
             )
             stack.push_async_callback(self.sip.stop)

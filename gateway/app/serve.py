@@ -7,6 +7,7 @@ import signal
 from aiohttp import web
 
 from gateway import api_token, webrtc_secret
+from gateway.app import console
 from gateway.app.gateway import Gateway
 from gateway.config import Config
 from gateway.endpoints.browser import BrowserEndpoint
@@ -38,6 +39,7 @@ async def serve(config: Config) -> None:
         registry=gateway.metrics.registry,
     )
     gateway.texting.add_routes(http)
+    console.add_routes(http, config, gateway)
     if gateway.browser is not None:
         serve_browsers(http, config, gateway, gateway.browser)
     server = HttpServer(config.http, http)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -44,9 +44,18 @@ AFTER_CALLS_S = 5.0
 class TextSide:
     """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
 
-    def __init__(self, config: Config, store: Store, agents: Mapping[str, Agent]) -> None:
-        """Raises `ConfigError`."""
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        agents: Mapping[str, Agent],
+        *,
+        on_change: Callable[[MessageRecord], None] = lambda _record: None,
+        on_message: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_change` is told of outbound messages, `on_message` that one came in. Raises `ConfigError`."""
         self._config = config
+        self._on_message = on_message
         self._store = store
         rooms = config.rooms
         self.agents: dict[str, TextAgent] = build_text_agents(
@@ -66,6 +75,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
+            on_change=on_change,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -96,7 +106,7 @@ class TextSide:
         )
         self.reception = DurableReception(
             store,
-            on_message=self.desk.look,
+            on_message=self._message_came,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
         )
@@ -146,6 +156,10 @@ class TextSide:
             TelegramHook(self.reception, secret, bot_id).add_routes(app)
 
     # Inside -----------------------------------------------------------------------------------------
+
+    def _message_came(self) -> None:
+        self.desk.look()
+        self._on_message()
 
     async def _message_failed(self, record: MessageRecord) -> None:
         await self.fallback.message_failed(record)

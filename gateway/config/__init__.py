@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
 from gateway.config.channels import ChannelsSection
+from gateway.config.console import ConsoleSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
 from gateway.config.rooms import RoomsSection
@@ -314,6 +315,7 @@ class Config(Section):
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     fallback: FallbackSection = Field(default_factory=FallbackSection)
     rooms: RoomsSection = Field(default_factory=RoomsSection)
+    console: ConsoleSection = Field(default_factory=ConsoleSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),

@@ -1,35 +1,26 @@
-"""Tells the event bus what is written down of calls, as it is written; the recorder behind it keeps it."""
+"""Tells the event bus what is written down of calls and messages, as it is written."""
 
 import time
-from collections.abc import Callable
 
 from gateway.console.bus import EventBus
+from gateway.console.watch import CallWatch
 from gateway.model.events import Offered
-from gateway.model.hangup import HangupCause
-from gateway.rooms.timeline import Entry, Recorder, RoomView
+from gateway.rooms.timeline import Entry
+from gateway.rooms.watched_recorder import CallEnd, Watcher
+from gateway.store.message_records import MessageRecord
 
 
-class Announcer:
-    """Implements `Recorder` in front of the real one. On the event loop.
+class CallAnnouncer:
+    """Implements `Watcher`. On the event loop.
 
-    Events: `call_offered` and `call_ended` with the call's record so far, `line` with an entry of its timeline.
+    Events: `call_offered`, `line` (an entry of a call's timeline) and `call_ended`.
     """
 
-    def __init__(
-        self,
-        recorder: Recorder,
-        bus: EventBus,
-        on_entry: Callable[[Entry], None] = lambda _entry: None,
-    ) -> None:
-        self._recorder = recorder
+    def __init__(self, bus: EventBus, watch: CallWatch) -> None:
         self._bus = bus
-        self._on_entry = on_entry
-
-    async def room_for(self, *, number: str, person: str) -> RoomView:
-        return await self._recorder.room_for(number=number, person=person)
+        self._watch = watch
 
     def call_offered(self, offered: Offered, *, room_id: str, agent: str) -> None:
-        self._recorder.call_offered(offered, room_id=room_id, agent=agent)
         self._bus.publish(
             "call_offered",
             {
@@ -44,9 +35,8 @@ class Announcer:
             },
         )
 
-    def append(self, entry: Entry) -> None:
-        self._recorder.append(entry)
-        self._on_entry(entry)
+    def appended(self, entry: Entry) -> None:
+        self._watch.written(entry)
         self._bus.publish(
             "line",
             {
@@ -61,11 +51,42 @@ class Announcer:
             },
         )
 
-    def call_ended(
-        self, call_id: str, *, cause: HangupCause, detail: str, offset_ms: float
-    ) -> None:
-        self._recorder.call_ended(call_id, cause=cause, detail=detail, offset_ms=offset_ms)
+    def call_ended(self, end: CallEnd) -> None:
         self._bus.publish(
             "call_ended",
-            {"call_id": call_id, "cause": cause.value, "detail": detail, "ended_ms": offset_ms},
+            {
+                "call_id": end.call_id,
+                "cause": end.cause.value,
+                "detail": end.detail,
+                "ended_ms": end.offset_ms,
+            },
         )
+
+
+class MessageAnnouncer:
+    """Tells of written messages. On the event loop.
+
+    Events: `message` (an outbound one was accepted or has changed) and `inbox` (somebody wrote to us).
+    """
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+
+    def changed(self, record: MessageRecord) -> None:
+        """An outbound message was accepted, or its status changed."""
+        self._bus.publish(
+            "message",
+            {
+                "message_id": record.message.message_id,
+                "room_id": record.message.room_id,
+                "channel": record.message.channel.value,
+                "status": record.status.value,
+            },
+        )
+
+    def came(self) -> None:
+        """Somebody wrote to us; whom it concerns is known once it is in a room."""
+        self._bus.publish("inbox", {})
+
+
+_: type[Watcher] = CallAnnouncer

@@ -84,7 +84,11 @@ class EventBus:
     """One per gateway, on the event loop. Publishing costs nothing worth mentioning when nobody watches."""
 
     def __init__(
-        self, *, kept: int = KEPT, waiting_most: int = WAITING_MOST, watchers_most: int = WATCHERS_MOST
+        self,
+        *,
+        kept: int = KEPT,
+        waiting_most: int = WAITING_MOST,
+        watchers_most: int = WATCHERS_MOST,
     ) -> None:
         # Ids of another run of the gateway must not be taken for ours.
         self._run = secrets.token_hex(4)

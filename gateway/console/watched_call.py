@@ -1,4 +1,4 @@
-"""What is known of one call beyond its record: how loud both sides are, how good it sounds, how quickly it is answered."""
+"""What is known of one call beyond its record: how loud both sides are, how good it sounds, how soon it is answered."""
 
 from collections import deque
 
