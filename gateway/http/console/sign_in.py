@@ -38,7 +38,7 @@ class ConsoleSignIn:
     def add_to(self, app: web.Application) -> None:
         """Add the routes, and the middleware just before whatever guards the API."""
         before_guard = app.middlewares.index(guards.shape_errors) + 1
-        app.middlewares.insert(before_guard, web.middleware(self._carry_token))
+        app.middlewares.insert(before_guard, self._carry_token)
         app.router.add_post(SESSION_PATH, self._sign_in)
         app.router.add_get(SESSION_PATH, self._show)
         app.router.add_delete(SESSION_PATH, self._sign_out)
@@ -78,6 +78,7 @@ class ConsoleSignIn:
 
     # Every request ----------------------------------------------------------------------------------
 
+    @web.middleware
     async def _carry_token(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         key = _key(request)
         is_api = request.path.startswith(API_PREFIX)
