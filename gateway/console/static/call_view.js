@@ -51,7 +51,9 @@ export class CallView {
         this.#hangUp,
       ]),
       h("section.panel", { "aria-labelledby": "sound-title" }, [
-        h("div.panel-head", {}, [h("h2.panel-title", { id: "sound-title", text: "Timeline" }), legend()]),
+        h("div.panel-head", {}, [h("h2.panel-title", { id: "sound-title", text: "Timeline" }),
+          h("div.time-head", {}, [legend(), this.#timeline.tools]),
+        ]),
         this.#timeline.root,
       ]),
       h("div.call-columns", {}, [
@@ -186,7 +188,7 @@ export class CallView {
     }
     const gate = this.#entries.find((entry) => entry.kind === "gate_opened");
     this.#details.replaceChildren(facts([
-      ["Dialled", record.callee ? number(record.callee) : null],
+      ["Dialled", record.callee],
       ["Line", record.endpoint === "webrtc" ? "Browser" : record.endpoint?.toUpperCase()],
       ["Answered after", record.answered_ms === null ? null : `${Math.round(record.answered_ms)} ms`],
       ["Gate", gate ? gateWords(gate.facts.reason) : null],

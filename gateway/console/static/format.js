@@ -22,7 +22,7 @@ export function millis(ms) {
 export function moment(text) {
   if (!text) return "";
   const at = new Date(text);
-  const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   if (at.toDateString() === new Date().toDateString()) return time;
   return `${at.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
 }

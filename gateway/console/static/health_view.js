@@ -7,6 +7,7 @@ import { ICONS } from "./icons.js";
 import { facts, pageHead, pill, problem, tile } from "./parts.js";
 
 const EVERY_MS = 4_000;
+const NAMES = { sip: "SIP", webrtc: "Browser calls", accepting: "New calls" };
 const PROVIDER_TONES = { closed: "good", half_open: "warn", open: "danger" };
 const PROVIDER_WORDS = { closed: "Up", half_open: "Being tried", open: "Held back" };
 
@@ -57,13 +58,13 @@ export class HealthView {
     this.#tiles.up.show(span(health.uptime_s), `version ${health.version}`);
     put(this.#checks, JSON.stringify(health.checks), () => health.checks.map((check) => h("li.check", { "data-ok": String(check.ok) }, [
       h("span.check-face", {}, [icon(check.ok ? ICONS.check : ICONS.cross)]),
-      h("span.check-name", { text: words(check.name) }),
+      h("span.check-name", { text: NAMES[check.name] ?? words(check.name) }),
       h("span.check-detail", { text: check.detail || (check.ok ? "Works" : "Does not work") }),
     ])));
     const { speech, workers, providers, store, events } = health;
     put(this.#parts, JSON.stringify([speech, workers, providers, store, events]), () => [
       part("Worker processes", workers.length === 0 ? [h("p.is-soft", { text: "None is configured." })] : workers.map((worker) => row(
-        worker.name.toUpperCase(), pill(worker.ok ? "Up" : "Down", worker.ok ? "good" : "danger").root,
+        worker.name.replace("sip", "SIP").replace("webrtc", "Browser"), pill(worker.ok ? "Up" : "Down", worker.ok ? "good" : "danger").root,
         `${worker.calls} calls${worker.pid ? ` · process ${worker.pid}` : ""}`,
       ))),
       part("Speech", [facts([

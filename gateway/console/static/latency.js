@@ -4,13 +4,13 @@ import { h, s, say } from "./dom.js";
 import { median, millis, speed } from "./format.js";
 
 const HEIGHT = 34;
-const FULL_MS = 3000;
-const STEP = 8;
+const FULL_MS = 1500;
+const STEP = 9;
 
 /** Return a drawing with words beside it; `show(ms[])` draws anew. */
 export function latencyBars({ most = 16 } = {}) {
   const drawn = s("svg.latency-bars", {
-    viewBox: `0 0 ${most * STEP} ${HEIGHT}`, preserveAspectRatio: "xMaxYMax meet", "aria-hidden": "true",
+    viewBox: `0 0 ${most * STEP} ${HEIGHT}`, preserveAspectRatio: "xMinYMax meet", "aria-hidden": "true",
   });
   const words = h("span.latency-words");
   const root = h("div.latency", {}, [drawn, words]);
@@ -22,11 +22,12 @@ export function latencyBars({ most = 16 } = {}) {
       const key = latest.join();
       if (key === before && words.textContent) return;
       before = key;
+      const full = Math.max(FULL_MS, ...latest);
       drawn.replaceChildren(
         s("line.latency-floor", { x1: 0, x2: most * STEP, y1: HEIGHT - 0.5, y2: HEIGHT - 0.5 }),
         ...latest.map((ms, index) => {
-          const tall = Math.max(3, Math.min(1, ms / FULL_MS) * (HEIGHT - 2));
-          const x = (most - latest.length + index) * STEP + 1;
+          const tall = Math.max(3, (ms / full) * (HEIGHT - 2));
+          const x = index * STEP;
           return s("rect.latency-bar", {
             x, y: HEIGHT - tall, width: STEP - 3, height: tall, rx: 1.5, "data-grade": speed(ms),
           }, [s("title", { text: millis(ms) })]);

@@ -7,10 +7,12 @@ let isMasking = true;
 
 export function setMasking(on) { isMasking = on; }
 
-/** Return what is shown of a number or address before it is asked for: its kind and its last two digits. */
+/** Return what is shown of a number or address before it is asked for: its kind and its last two digits, or its host. */
 export function mask(text) {
   const [, scheme = "", rest = ""] = /^([a-z]+:)?(.*)$/s.exec(text) ?? [];
   const digits = rest.replace(/\D/g, "");
+  const [, first, host] = /^(.)[^@]*@(.+)$/s.exec(rest) ?? [];
+  if (host) return `${scheme}${first}•••@${host}`;
   if (digits.length >= 5) return `${scheme}${rest.startsWith("+") ? "+" : ""}••• ••${digits.slice(-2)}`;
   return `${scheme}•••`;
 }

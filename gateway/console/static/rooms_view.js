@@ -84,7 +84,7 @@ export class RoomsView {
       : this.#rooms.map((room) => this.#item(room)));
     const room = this.#rooms.find((each) => each.room_id === this.#id);
     const head = this.#talk.querySelector(".room-who");
-    if (room && head) put(head, room.person, () => [person(room), h("span.is-soft", {}, ["on ", number(room.number)])]);
+    if (room && head) put(head, room.person, () => [person(room), h("span.is-soft", { text: `at ${room.number}` })]);
   }
 
   #item(room) {

@@ -42,8 +42,8 @@ export class Timeline {
         h("span.time-name.is-caller", { text: "Caller" }), h("span.time-name.is-agent", { text: "Agent" }),
       ]),
       this.#scroller,
-      h("div.time-tools", {}, [zoom(0.5, "Show more time", "minus"), zoom(2, "Show it closer", "plus")]),
     ]);
+    this.tools = h("div.time-tools", {}, [zoom(0.5, "Show more time", "minus"), zoom(2, "Show it closer", "plus")]);
     this.#observer = new ResizeObserver(() => this.#later());
     this.#observer.observe(this.#scroller);
     this.#scheme.addEventListener("change", this.#redraw);
@@ -183,7 +183,7 @@ function gap({ startedMs, responseMs }, x) {
 function flag(x, words, kind, at) {
   return s(`g.time-flag.is-${kind}`, {}, [
     s("title", { text: `${words} at ${fineClock(at)}` }),
-    s("line", { x1: x, x2: x, y1: AXIS + 8, y2: HEIGHT - 6 }),
-    s("circle", { cx: x, cy: AXIS + 10, r: 4.5 }),
+    s("line", { x1: x, x2: x, y1: TOP + 4, y2: HEIGHT - 6 }),
+    s("circle", { cx: x, cy: TOP + 4, r: 4.5 }),
   ]);
 }

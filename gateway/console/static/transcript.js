@@ -6,12 +6,14 @@ import { fineClock, millis, moment, words } from "./format.js";
 
 const SPOKEN = new Set(["user_said", "agent_said", "message_received", "message_written", "text_greeting"]);
 const SILENT = new Set(["offered", "ringing", "greeting_started", "greeting_played"]);
-const AGENT_EVENTS_SHOWN = 60;
+/** Steps of an agent that the lines around them tell already. */
+const STEPS = new Set(["turn", "paused", "resumed", "interrupted"]);
+const NAME_MOST = 60;
 
 /** Return an element for one entry, or null for what nobody needs to read. */
 export function lineOf(entry, { clock = "call" } = {}) {
   if (SILENT.has(entry.kind)) return null;
-  if (entry.kind === "agent_event" && entry.facts?.name === "turn") return null;
+  if (entry.kind === "agent_event" && STEPS.has(entry.facts?.name)) return null;
   const time = clock === "call" ? fineClock(entry.offset_ms) : moment(entry.at);
   return SPOKEN.has(entry.kind) ? spoken(entry, time) : event(entry, time);
 }
@@ -58,7 +60,7 @@ export function eventWords({ kind, facts = {} }) {
     case "refused": return `Refused: ${words(facts.cause)}`;
     case "ended": return `Call ended: ${words(facts.cause)}`;
     case "fallback": return `Fallback: ${words(facts.reason ?? facts.channel ?? facts.cause ?? "")}`;
-    case "agent_event": return words(String(facts.name ?? "note").slice(0, AGENT_EVENTS_SHOWN));
+    case "agent_event": return words(String(facts.name ?? "note").slice(0, NAME_MOST));
     default: return words(kind);
   }
 }
