@@ -69,7 +69,9 @@ class Gateway:
                 turns=config.turns,
                 max_call_s=config.gateway.max_call_s,
                 retry_after_s=config.sip.retry_after_s,
-                recorder=WatchedRecorder(self.store, [self.texting.after_calls]),
+                recorder=WatchedRecorder(
+                    self.store, [self.texting.after_calls, self.texting.call_hooks]
+                ),
                 metrics=self.metrics,
                 hearing=self.hearing,
                 phrases=self.phrases,

@@ -26,6 +26,7 @@ from gateway.http.twilio.webhooks import TwilioWebhooks
 from gateway.model.line import Agent
 from gateway.model.messages import Channel
 from gateway.model.text_agent import TextAgent
+from gateway.rooms.call_hooks import CallHooks
 from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
@@ -55,6 +56,7 @@ class TextSide:
         self.hooks = Hooks(
             {point: [load_hook(name) for name in names] for point, names in rooms.hooks.items()}
         )
+        self.call_hooks = CallHooks(self.hooks)
         self._transports = build_transports(config)
         self.outbox = Outbox(
             store,
@@ -115,6 +117,7 @@ class TextSide:
         await self.outbox.start()
         desk = asyncio.create_task(self.desk.run(), name="text desk")
         stack.push_async_callback(_end, desk)
+        stack.push_async_callback(self.call_hooks.close)
         stack.push_async_callback(self.after_calls.close, AFTER_CALLS_S)
         self.after_calls.start()
 
