@@ -9,15 +9,18 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from agents.texting import build_text_agents
+from gateway.app.incoming_files import build_media_intake
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
 from gateway.channels.durable_reception import DurableReception
 from gateway.channels.fallback.after_calls import AfterCalls
 from gateway.channels.fallback.engine import Fallback
+from gateway.channels.media_folder import MediaFolder
 from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.text_parts import split, utf16_length
 from gateway.config import Config
+from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
 from gateway.http.hooks import ProgramHooks, TelegramHook
 from gateway.http.peer import Peers
@@ -80,6 +83,8 @@ class TextSide:
             clock=time.time,
         )
         self.after_calls = AfterCalls(store, self.fallback)
+        self._folder = MediaFolder(config.gateway.data_dir)
+        self._files = build_media_intake(config, store, self._folder)
         self.desk = TextDesk(
             store,
             self.letters,
@@ -88,6 +93,7 @@ class TextSide:
             mode=rooms.text_greeting,
             history_lines=rooms.history_lines,
             hooks=self.hooks,
+            on_media=self._files.look if rooms.media.enabled else None,
         )
         answers = KeywordAnswers(
             store,
@@ -117,6 +123,8 @@ class TextSide:
         await self.outbox.start()
         desk = asyncio.create_task(self.desk.run(), name="text desk")
         stack.push_async_callback(_end, desk)
+        files = asyncio.create_task(self._files.run(), name="files")
+        stack.push_async_callback(_end, files)
         stack.push_async_callback(self.call_hooks.close)
         stack.push_async_callback(self.after_calls.close, AFTER_CALLS_S)
         self.after_calls.start()
@@ -129,6 +137,7 @@ class TextSide:
         """Add what providers call, and the API of the outbox. Raises `ConfigError`."""
         config = self._config
         outbox_routes.add_routes(app, self.outbox)
+        media_routes.add_routes(app, self._store, self._folder)
         if config.twilio.is_on:
             TwilioWebhooks(
                 self.reception,

@@ -66,12 +66,46 @@ class _User(_Told):
     first_name: Annotated[str, Field(max_length=255)] = ""
 
 
+class _TelegramFile(_Told):
+    """https://core.telegram.org/bots/api#document and its kin."""
+
+    file_id: _Id
+    mime_type: Annotated[str, Field(max_length=255)] = ""
+    file_size: int | None = None
+
+
 class _TelegramMessage(_Told):
     message_id: int
     chat: _Chat
     sender: _User | None = Field(default=None, alias="from")
     text: Annotated[str, Field(max_length=8192)] = ""
     caption: Annotated[str, Field(max_length=8192)] = ""
+    photo: Annotated[tuple[_TelegramFile, ...], Field(max_length=20)] = ()
+    """One picture in several sizes."""
+    document: _TelegramFile | None = None
+    voice: _TelegramFile | None = None
+    audio: _TelegramFile | None = None
+    video: _TelegramFile | None = None
+
+    def media(self) -> tuple[Media, ...]:
+        """Return the message's files; Telegram's ids stand in for addresses, which carry the bot's token."""
+        found = [
+            (self.document, "application/octet-stream"),
+            (self.voice, "audio/ogg"),
+            (self.audio, "audio/mpeg"),
+            (self.video, "video/mp4"),
+        ]
+        if self.photo:
+            found.insert(0, (max(self.photo, key=lambda size: size.file_size or 0), "image/jpeg"))
+        return tuple(
+            Media(
+                url=f"telegram:{file.file_id}",
+                content_type=file.mime_type or kind,
+                size_bytes=file.file_size,
+            )
+            for file, kind in found
+            if file is not None
+        )
 
 
 class _Update(_Told):
@@ -191,6 +225,7 @@ class TelegramHook:
             recipient=self._our_address,
             text=_without_slash(told.text or told.caption),
             received_at=self._clock(),
+            media=told.media(),
             sender_name=told.sender.first_name,
         )
         await _hand_over(self._reception, message)

@@ -16,7 +16,7 @@ from gateway.rooms import text_lines
 from gateway.rooms.hooks import Hooks, Point
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.text_gate import Greeting, GreetingMode, TextGate
-from gateway.store import inbox, room_lines
+from gateway.store import inbox, media, room_lines
 from gateway.store.transactor import Transactor
 
 log = logging.getLogger(__name__)
@@ -58,8 +58,11 @@ class TextDesk:
         history_lines: int = HISTORY_LINES,
         hooks: Hooks | None = None,
         in_call: Callable[[str, InboundMessage], bool] = lambda _room_id, _message: False,
+        on_media: Callable[[], None] | None = None,
     ) -> None:
-        """`in_call` hands a message to a call that goes on in the room; True if one took it."""
+        """`in_call` hands a message to a call that goes on in the room; True if one took it. `on_media` is told that
+        files wait to be fetched; None: files are not kept.
+        """
         self._database = database
         self._letters = letters
         self._agent_for = agent_for
@@ -68,6 +71,7 @@ class TextDesk:
         self._history_lines = history_lines
         self._hooks = hooks or Hooks()
         self._in_call = in_call
+        self._on_media = on_media
         self._wake = asyncio.Event()
         self._after_seq = 0
         self._lanes: dict[str, deque[_Task]] = {}
@@ -118,6 +122,8 @@ class TextDesk:
             return [(seq, _Task(item, self._put_down(connection, item))) for seq, item in found]
 
         tasks = await self._database.transact(work)
+        if self._on_media is not None and any(task.message.media for _, task in tasks):
+            self._on_media()
         for seq, task in tasks:
             self._after_seq = seq
             self._pending += 1
@@ -144,6 +150,8 @@ class TextDesk:
                 )
                 room_lines.append_line(connection, line, entry_id=greeting_id)
         room_lines.append_line(connection, entry, entry_id=line_id)
+        if self._on_media is not None:
+            media.expect(connection, room_id, message, at=self._clock())
         return room_id
 
     def _greetings(self, message: InboundMessage) -> tuple[Greeting, ...]:
