@@ -61,6 +61,7 @@ class Gateway:
         self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
         self.texting = TextSide(config, self.store, self.agents)
         self.registry = SessionRegistry(
+            rules=self.texting.call_rules,
             numbers=config.numbers,
             agents=self.agents,
             settings=config.agents,

@@ -22,6 +22,7 @@ from gateway.channels.text_parts import split, utf16_length
 from gateway.config import Config
 from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
+from gateway.http import room_rules as room_rules_routes
 from gateway.http.hooks import ProgramHooks, TelegramHook
 from gateway.http.peer import Peers
 from gateway.http.twilio.public_url import PublicUrl
@@ -30,6 +31,7 @@ from gateway.model.line import Agent
 from gateway.model.messages import Channel
 from gateway.model.text_agent import TextAgent
 from gateway.rooms.call_hooks import CallHooks
+from gateway.rooms.call_rules import CallRules
 from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
@@ -60,6 +62,7 @@ class TextSide:
             {point: [load_hook(name) for name in names] for point, names in rooms.hooks.items()}
         )
         self.call_hooks = CallHooks(self.hooks)
+        self.call_rules = CallRules(store)
         self._transports = build_transports(config)
         self.outbox = Outbox(
             store,
@@ -94,6 +97,7 @@ class TextSide:
             history_lines=rooms.history_lines,
             hooks=self.hooks,
             on_media=self._files.look if rooms.media.enabled else None,
+            agent_named=self.agents.get,
         )
         answers = KeywordAnswers(
             store,
@@ -119,6 +123,7 @@ class TextSide:
         if identities:
             at = time.time()
             await self._store.transact(lambda connection: link_all(connection, identities, at=at))
+        await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()
         desk = asyncio.create_task(self.desk.run(), name="text desk")
@@ -138,6 +143,9 @@ class TextSide:
         config = self._config
         outbox_routes.add_routes(app, self.outbox)
         media_routes.add_routes(app, self._store, self._folder)
+        room_rules_routes.add_routes(
+            app, self._store, agents=config.agents, on_change=self.call_rules.refresh
+        )
         if config.twilio.is_on:
             TwilioWebhooks(
                 self.reception,
