@@ -10,6 +10,7 @@ from aiohttp import web
 
 from agents.texting import build_text_agents
 from gateway.app.incoming_files import build_media_intake
+from gateway.app.more_webhooks import add_teams
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
 from gateway.channels.durable_reception import DurableReception
 from gateway.channels.fallback.after_calls import AfterCalls
@@ -63,7 +64,7 @@ class TextSide:
         )
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store)
-        self._transports = build_transports(config)
+        self._transports = build_transports(config, store)
         self.outbox = Outbox(
             store,
             self._transports,
@@ -164,6 +165,7 @@ class TextSide:
             # A token begins with the bot's id, which is the bot's address: it never changes.
             bot_id = telegram_token(config).partition(":")[0]
             TelegramHook(self.reception, secret, bot_id).add_routes(app)
+        add_teams(app, config, self._store, self.reception, self._stack)
 
     # Inside -----------------------------------------------------------------------------------------
 

@@ -114,7 +114,7 @@ class _Update(_Told):
     message: _TelegramMessage | None = None
 
 
-async def _hand_over(reception: Reception, message: InboundMessage) -> None:
+async def hand_over(reception: Reception, message: InboundMessage) -> None:
     """Hand a message over, or the keyword that it is."""
     word = keyword(message.text)
     if word is None and keyword(message.text, is_opted_out=True) is not None:
@@ -146,7 +146,7 @@ class ProgramHooks:
 
     async def messages(self, request: web.Request) -> web.Response:
         """Take a message; its `webhook-id` is the id by which it is taken once."""
-        told = _read(_Message, await self._genuine(request))
+        told = read_body(_Message, await self._genuine(request))
         message = InboundMessage(
             provider=webhook.PROVIDER,
             provider_id=request.headers["webhook-id"],
@@ -158,12 +158,12 @@ class ProgramHooks:
             media=tuple(Media(url=f.url, content_type=f.content_type) for f in told.media),
             sender_name=told.name,
         )
-        await _hand_over(self._reception, message)
+        await hand_over(self._reception, message)
         return web.Response(status=204)
 
     async def status(self, request: web.Request) -> web.Response:
         """Take a receipt."""
-        told = _read(_Status, await self._genuine(request))
+        told = read_body(_Status, await self._genuine(request))
         await self._reception.receipt(
             Receipt(
                 provider=webhook.PROVIDER,
@@ -214,7 +214,7 @@ class TelegramHook:
             given.encode("utf-8", "surrogateescape"), self._secret
         ):
             raise ApiError(403, "http.forbidden", "the secret is not Telegram's")
-        told = _read(_Update, body).message
+        told = read_body(_Update, body).message
         if told is None or told.chat.type != "private" or told.sender is None or told.sender.is_bot:
             return web.Response(status=204)
         message = InboundMessage(
@@ -228,7 +228,7 @@ class TelegramHook:
             media=told.media(),
             sender_name=told.sender.first_name,
         )
-        await _hand_over(self._reception, message)
+        await hand_over(self._reception, message)
         return web.Response(status=204)
 
 
@@ -238,7 +238,7 @@ def _without_slash(text: str) -> str:
     return bare if keyword(bare) is not None else text
 
 
-def _read(kind: type[T], body: bytes) -> T:
+def read_body(kind: type[T], body: bytes) -> T:
     """Return what a body tells; raises `ApiError` that names the first field that is wrong."""
     try:
         return kind.model_validate_json(body)

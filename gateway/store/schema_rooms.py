@@ -65,7 +65,17 @@ media_files = Table(
     Index("media_files_by_room", "room_id", "created_at"),
 )
 
-TABLES = (room_channels, participants, media_files)
+reply_routes = Table(
+    "reply_routes",
+    metadata,
+    # Where a provider says that an address is reached, such as the service URL of a conversation in Teams.
+    Column("channel", String(20), primary_key=True),
+    Column("address", String(255), primary_key=True),
+    Column("route", Text, nullable=False),
+    Column("changed_at", Float, nullable=False),
+)
+
+TABLES = (room_channels, participants, media_files, reply_routes)
 
 NEW_COLUMNS = {
     inbox: ("subject", "reply_to"),
