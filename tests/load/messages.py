@@ -233,7 +233,7 @@ async def _gateway(
 ) -> AsyncIterator[tuple[str, subprocess.Popen[bytes]]]:
     data_dir = directory / "data"
     options = Options(data_dir=str(data_dir), twilio_url=twilio.url, watches_loop=True)
-    process = _start(options, directory / "gateway.log")
+    process = options.start(directory / "gateway.log")
     try:
         assert process.stdout is not None
         line = await asyncio.to_thread(process.stdout.readline)
@@ -245,11 +245,6 @@ async def _gateway(
         await asyncio.to_thread(process.wait, 30)
         assert process.stdout is not None
         process.stdout.close()
-
-
-def _start(options: Options, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as file:
-        return subprocess.Popen(options.argv(), stdout=subprocess.PIPE, stderr=file)
 
 
 def main() -> None:

@@ -1,45 +1,39 @@
-"""The written half of a gateway as a process of its own: webhooks, rooms, agents, outbox; no telephone, no speech.
+"""The written half of a gateway as a process of its own: webhooks, rooms, outbox, fallback; no telephone, no speech.
 
 `python -m tests.support.text_gateway OPTIONS`, where OPTIONS is the JSON of `Options`. It prints its port on a
-line of its own when webhooks are answered, and ends in order on SIGTERM.
+line of its own when webhooks are answered, and ends in order on SIGTERM. It is wired as the gateway is, with an agent
+that repeats what it reads.
 """
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import signal
+import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from gateway.channels.durable_reception import DurableReception
-from gateway.channels.keywords import Keyword
-from gateway.channels.outbox.outbox import Outbox
-from gateway.channels.outbox.recipient_limit import RecipientLimit
-from gateway.channels.text_parts import split
-from gateway.channels.twilio.transport import TwilioTransport
-from gateway.config import HttpSection
-from gateway.config.twilio import TwilioSection
-from gateway.http.peer import Peers
+from gateway.app.texting import TextSide
+from gateway.config import Config, HttpSection
 from gateway.http.server import HttpServer, build_app
-from gateway.http.twilio.public_url import PublicUrl
-from gateway.http.twilio.webhooks import TwilioWebhooks
 from gateway.metrics import Metrics
-from gateway.model.messages import InboundMessage
 from gateway.model.text_agent import TextReply, TextTurn
-from gateway.rooms.letters import Letters
-from gateway.rooms.text_desk import TextDesk
 from gateway.store.store import Store
 from tests.support.fake_http_ports import FakeGateway
 from tests.support.loop_watch import LoopWatch
 from tests.support.twilio_stand_in import ACCOUNT_SID, AUTH_TOKEN
 
 PUBLIC_URL = "https://voice.example.com"
+AGENT = "receptionist"
+"""Which the default configuration routes every number to."""
+API_TOKEN = "t" * 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +42,43 @@ class Options:
 
     data_dir: str
     twilio_url: str
-    burst: int = 10_000
+    burst: int = 1_000
     """Messages to one person at once."""
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Further sections of the configuration, by name."""
     watches_loop: bool = False
 
-    def argv(self) -> list[str]:
-        """Return the command that runs it."""
-        return [sys.executable, "-m", "tests.support.text_gateway", json.dumps(asdict(self))]
+    def start(self, log: Path) -> subprocess.Popen[bytes]:
+        """Run it, with its log in a file."""
+        command = [sys.executable, "-m", "tests.support.text_gateway", json.dumps(asdict(self))]
+        with log.open("ab") as file:
+            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file)
+
+    def config(self) -> Config:
+        """Return the configuration; the token's file is made."""
+        data_dir = Path(self.data_dir)
+        data_dir.mkdir(parents=True, exist_ok=True)
+        token = data_dir / "token"
+        token.write_text(AUTH_TOKEN)
+        told: dict[str, Any] = {
+            "gateway": {"data_dir": data_dir},
+            "twilio": {
+                "account_sid": ACCOUNT_SID,
+                "auth_token_file": token,
+                "api_url": self.twilio_url,
+                "public_url": PUBLIC_URL,
+            },
+            "outbox": {"burst": self.burst},
+        }
+        for name, section in self.sections.items():
+            told[name] = {**told.get(name, {}), **section}
+        return Config.model_validate(told)
 
 
 class EchoDesk:
     """A `TextAgent` that repeats what was written."""
 
-    name = "desk"
+    name = AGENT
     greeting = "Hello, this is the desk."
     apology = "Sorry."
 
@@ -68,57 +86,36 @@ class EchoDesk:
         return TextReply(text=f"you wrote: {turn.text}")
 
 
-async def _no_keywords(_message: InboundMessage, _keyword: Keyword) -> None:
-    return None
-
-
 async def main(options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics = Metrics()
-    store = Store(Path(options.data_dir))
-    await store.start()
-    section = TwilioSection(
-        account_sid=ACCOUNT_SID,
-        auth_token_file=Path(os.devnull),
-        api_url=options.twilio_url,
-        public_url=PUBLIC_URL,
-    )
-    transport = TwilioTransport(section, auth_token=AUTH_TOKEN)
-    outbox = Outbox(store, [transport], limit=RecipientLimit(burst=options.burst))
-    letters = Letters(store, outbox, lambda _channel, text: split(text, 1600), clock=time.time)
-    agent = EchoDesk()
-    desk = TextDesk(store, letters, lambda _number, _channel: agent, clock=time.time)
-    reception = DurableReception(
-        store, on_message=desk.look, on_receipt=outbox.receive, on_keyword=_no_keywords
-    )
+    config = options.config()
+    store = Store(config.gateway.data_dir)
+    texting = TextSide(config, store, {})
+    texting.agents[AGENT] = EchoDesk()
     fake = FakeGateway()
     app = build_app(
-        token="t" * 32, live=fake, readiness=fake, archive=fake, registry=metrics.registry
+        token=API_TOKEN, live=fake, readiness=fake, archive=fake, registry=metrics.registry
     )
-    TwilioWebhooks(
-        reception,
-        PublicUrl(PUBLIC_URL, Peers()),
-        account_sid=ACCOUNT_SID,
-        auth_tokens=[AUTH_TOKEN],
-    ).add_routes(app)
+    texting.add_routes(app)
     watch = LoopWatch()
     if options.watches_loop:
         watch.install()
         app.router.add_get("/test/loop", _tells(watch))
     server = HttpServer(HttpSection(port=0), app)
-    await outbox.start()
-    answering = asyncio.create_task(desk.run())
+    await store.start()
+    await texting.start()
     port = await server.start()
+    gc.collect()
+    gc.freeze()
+    await asyncio.sleep(0)
     watch.reset()
     os.write(1, f"{port}\n".encode())
     await stop.wait()
     await server.stop()
-    answering.cancel()
-    await asyncio.gather(answering, return_exceptions=True)
-    await outbox.close()
-    await transport.close()
+    await texting.close()
     await store.close()
 
 
