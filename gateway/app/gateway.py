@@ -60,7 +60,7 @@ class Gateway:
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
         self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
-        self.texting = TextSide(config, self.store, self.agents)
+        self.texting = TextSide(config, self.store, self.agents, self.metrics)
         self.registry = SessionRegistry(
             numbers=config.numbers,
             agents=self.agents,

@@ -93,7 +93,7 @@ async def main(options: Options) -> None:
     metrics = Metrics()
     config = options.config()
     store = Store(config.gateway.data_dir)
-    texting = TextSide(config, store, {})
+    texting = TextSide(config, store, {}, metrics)
     texting.agents[AGENT] = EchoDesk()
     fake = FakeGateway()
     app = build_app(

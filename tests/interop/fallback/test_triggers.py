@@ -43,6 +43,7 @@ def reached(
 ) -> Taken:
     """Return the one message that a person got for their call; all that is written of it agrees."""
     address = address or person
+    channel = "whatsapp" if address.startswith("whatsapp:") else "sms"
     record = gateway.wait_until_ended(person, 30)
     (message, *_) = outside.messages(address, 1)
     assert cause is None or record["cause"] == cause
@@ -56,6 +57,8 @@ def reached(
     (written,) = of_kind(lines, "message_written")
     assert written["text"] == text
     assert written["facts"]["by"] == "fallback"
+    assert decided["facts"]["channel"] == channel
+    assert gateway.metric("offhook_fallbacks_total", reason=trigger, channel=channel) >= 1
     time.sleep(QUIET_S)
     assert len(outside.taken(person)) + len(outside.taken(f"whatsapp:{person}")) == 1
     return message
