@@ -1,6 +1,7 @@
 """Builds the gateway from its configuration, starts it in order, stops it in reverse."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -59,7 +60,7 @@ class Gateway:
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
         self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
-        self.texting = TextSide(config, self.store, self.agents)
+        self.texting = TextSide(config, self.store, self.agents, self.metrics)
         self.registry = SessionRegistry(
             rules=self.texting.call_rules,
             numbers=config.numbers,
@@ -115,6 +116,9 @@ class Gateway:
             await agent.start()
         stack.push_async_callback(self.texting.close)
         await self.texting.start()
+        # What is there now stays: the collector would walk all of it in mid-call, for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
         stack.push_async_callback(self.registry.stop)
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(

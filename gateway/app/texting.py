@@ -19,6 +19,7 @@ from gateway.channels.media_folder import MediaFolder
 from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
+from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
 from gateway.config import Config
 from gateway.http import media as media_routes
@@ -28,6 +29,7 @@ from gateway.http.hooks import ProgramHooks, TelegramHook
 from gateway.http.peer import Peers
 from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
+from gateway.metrics import Metrics
 from gateway.model.line import Agent
 from gateway.model.messages import Channel
 from gateway.model.text_agent import TextAgent
@@ -51,7 +53,9 @@ AFTER_CALLS_S = 5.0
 class TextSide:
     """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
 
-    def __init__(self, config: Config, store: Store, agents: Mapping[str, Agent]) -> None:
+    def __init__(
+        self, config: Config, store: Store, agents: Mapping[str, Agent], metrics: Metrics
+    ) -> None:
         """Raises `ConfigError`."""
         self._config = config
         self._store = store
@@ -65,6 +69,10 @@ class TextSide:
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store)
         self._transports = build_transports(config, store)
+        tally = Tally(
+            lambda channel, status: metrics.messages.labels(channel, status).inc(),
+            lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
+        )
         self.outbox = Outbox(
             store,
             self._transports,
@@ -75,6 +83,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
+            on_change=tally.changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -85,6 +94,7 @@ class TextSide:
             config.fallback,
             capabilities=self.outbox.capabilities,
             clock=time.time,
+            on_decided=tally.decided,
         )
         self.after_calls = AfterCalls(store, self.fallback)
         self._folder = MediaFolder(config.gateway.data_dir)
@@ -112,6 +122,7 @@ class TextSide:
             on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
+            on_new=tally.received,
         )
         self._stack = AsyncExitStack()
 
