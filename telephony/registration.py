@@ -2,7 +2,7 @@
 
     OFF ─► PENDING ─accepted─► REGISTERED ─refresh failed─► WAITING ─pause over─► PENDING
               │  └──failed──► WAITING
-              └── withdraw, from every state ──► WITHDRAWING ─► OFF
+              └── withdraw, from every state ──► (LEAVING ─►) WITHDRAWING ─► OFF
 """
 
 import random
@@ -23,6 +23,8 @@ class RegistrationState(StrEnum):
     REGISTERED = "registered"
     WAITING = "waiting"
     """It failed; the next try is due later."""
+    LEAVING = "leaving"
+    """To be withdrawn, once the answer to what was asked before is there."""
     WITHDRAWING = "withdrawing"
 
 
@@ -49,6 +51,7 @@ class Registration:
         self._dice = dice
         self._failures = 0
         self._due_s: float | None = 0.0
+        self._bound_s = 0.0
         self.state = RegistrationState.OFF
 
     @property
@@ -64,7 +67,9 @@ class Registration:
         """Return what is to be sent now."""
         if self._due_s is None or now_s < self._due_s:
             return None
-        if self.state is RegistrationState.WITHDRAWING:
+        if self.state is RegistrationState.REGISTERED:
+            return self._ask_to_withdraw(now_s)
+        if self.state in (RegistrationState.LEAVING, RegistrationState.WITHDRAWING):
             # No answer came: the binding runs out by itself.
             self.state, self._due_s = RegistrationState.OFF, None
             return None
@@ -74,17 +79,22 @@ class Registration:
 
     def answered(self, status: int, is_active: bool, now_s: float) -> None:
         """The trunk answered with a final status, or none came (408); also to a refresh."""
-        if self.state is RegistrationState.WITHDRAWING:
-            self.state, self._due_s = RegistrationState.OFF, None
-        elif self.state is RegistrationState.OFF:
-            return
-        elif 200 <= status < 300 and is_active:
-            self.state, self._due_s = RegistrationState.REGISTERED, None
-            self._failures = 0
-        else:
-            self.state = RegistrationState.WAITING
-            self._due_s = now_s + self._pause_s()
-            self._failures += 1
+        has_us = 200 <= status < 300 and is_active
+        match self.state:
+            case RegistrationState.OFF:
+                return
+            case RegistrationState.LEAVING if has_us:
+                # Due at once: `poll` withdraws what was accepted a moment too late.
+                self.state, self._due_s = RegistrationState.REGISTERED, now_s
+            case RegistrationState.LEAVING | RegistrationState.WITHDRAWING:
+                self.state, self._due_s = RegistrationState.OFF, None
+            case _ if has_us:
+                self.state, self._due_s = RegistrationState.REGISTERED, None
+                self._failures = 0
+            case _:
+                self.state = RegistrationState.WAITING
+                self._due_s = now_s + self._pause_s()
+                self._failures += 1
 
     def could_not_ask(self, now_s: float) -> None:
         """The stack could not send."""
@@ -92,14 +102,18 @@ class Registration:
 
     def withdraw(self, now_s: float, bound_s: float) -> Ask | None:
         """Return what is to be sent so that no calls come here any more; harmless to ask for twice."""
-        was = self.state
-        if was in (RegistrationState.OFF, RegistrationState.WITHDRAWING):
-            self._due_s = self._due_s if was is RegistrationState.WITHDRAWING else None
-            return None
-        if was is RegistrationState.WAITING:
-            self.state, self._due_s = RegistrationState.OFF, None
-            return None
-        self.state, self._due_s = RegistrationState.WITHDRAWING, now_s + bound_s
+        self._bound_s = bound_s
+        match self.state:
+            case RegistrationState.REGISTERED:
+                return self._ask_to_withdraw(now_s)
+            case RegistrationState.PENDING:
+                self.state, self._due_s = RegistrationState.LEAVING, now_s + bound_s
+            case RegistrationState.OFF | RegistrationState.WAITING:
+                self.state, self._due_s = RegistrationState.OFF, None
+        return None
+
+    def _ask_to_withdraw(self, now_s: float) -> Ask:
+        self.state, self._due_s = RegistrationState.WITHDRAWING, now_s + self._bound_s
         return Ask.WITHDRAW
 
     def _pause_s(self) -> float:
