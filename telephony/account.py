@@ -63,6 +63,12 @@ class TrunkAccount(InboundAccount):
         if self.registration is not None:
             self._send(self.registration.withdraw(now_s, bound_s), now_s)
 
+    def destroy(self) -> None:
+        """Destroy the native object; its calls have been destroyed before."""
+        self.shutdown()
+        self.thisown = False
+        pj.Account.__swig_destroy__(self)
+
     def onRegState(self, prm: Any) -> None:
         if self.registration is None:
             return

@@ -1,8 +1,8 @@
 """When to register with a trunk, and when again after it failed; pure, times are passed in.
 
-    OFF ─► PENDING ─accepted─► REGISTERED ─refresh failed─► WAITING ─pause over─► PENDING
-              │  └──failed──► WAITING
-              └── withdraw, from every state ──► (LEAVING ─►) WITHDRAWING ─► OFF
+OFF ─► PENDING ─accepted─► REGISTERED ─refresh failed─► WAITING ─pause over─► PENDING
+          │  └──failed──► WAITING
+          └── withdraw, from every state ──► (LEAVING ─►) WITHDRAWING ─► OFF
 """
 
 import random

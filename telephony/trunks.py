@@ -6,8 +6,6 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-import pjsua2 as pj
-
 from gateway.config import SipSection
 from gateway.config.trunks import TrunkSection
 from telephony.account import OnInvite, TrunkAccount, trunk_config
@@ -33,7 +31,7 @@ class Trunks:
         self._is_withdrawn = False
 
     def start(self, sip: SipSection, host: str, port: int) -> None:
-        """Make the accounts; registering begins with `poll`. Raises `EndpointError`, `pj.Error`."""
+        """Make the accounts; registering begins with `poll`. Raises `EndpointError`, or the stack's own."""
         for name, section in self._sections.items():
             pauses = Pauses(section.register_retry_s, section.register_retry_most_s)
             registration = Registration(pauses, random.Random()) if section.registers else None
@@ -79,9 +77,7 @@ class Trunks:
         """Destroy the accounts; their calls have been destroyed before."""
         while self._accounts:
             _, account = self._accounts.popitem()
-            account.shutdown()
-            account.thisown = False
-            pj.Account.__swig_destroy__(account)
+            account.destroy()
 
     def _registrations(self) -> dict[str, Registration]:
         return {

@@ -133,7 +133,9 @@ class TrunkSection(Section):
     @property
     def numbers(self) -> tuple[str, ...]:
         """Numbers that a call through this trunk may show, the one shown by default first."""
-        return tuple(dict.fromkeys(number for number in (self.caller_id, *self.caller_ids) if number))
+        return tuple(
+            dict.fromkeys(number for number in (self.caller_id, *self.caller_ids) if number)
+        )
 
 
 class DiallingSection(Section):

@@ -102,7 +102,9 @@ def normalise(number: str, country: str) -> str:
         known = number_facts(bare, country).e164
         return known or ("" if not digits.strip("*#") and bare.startswith("+") else bare)
     name = number.strip()
-    is_name = name.isascii() and name[:1].isalpha() and name.replace("-", "").replace("_", "").isalnum()
+    is_name = (
+        name.isascii() and name[:1].isalpha() and name.replace("-", "").replace("_", "").isalnum()
+    )
     return name if is_name else ""
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from gateway.config import AgentBase, NumberSection
 from gateway.errors import CallNotFound, HearingFull
 from gateway.model.endpoint import Leg, LegListener
-from gateway.model.events import LegEvent, Offered
+from gateway.model.events import Direction, LegEvent, Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions.chronicle import Chronicle
-from gateway.sessions.preparation import find_room, fresh_room
+from gateway.sessions.placed import PlacedCalls
+from gateway.sessions.preparation import find_room, fresh_room, our_number
 from gateway.sessions.routing import route
 from gateway.sessions.session import Session
 from gateway.sessions.state import SessionState
@@ -63,6 +64,8 @@ class SessionRegistry:
         self._agents = agents
         self._settings = settings
         self._around = around
+        self.placed = PlacedCalls()
+        """Calls of ours whose leg is to come."""
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._refusals: set[asyncio.Task[None]] = set()
@@ -74,6 +77,13 @@ class SessionRegistry:
 
     def on_offered(self, leg: Leg, offered: Offered) -> LegListener:
         """Start a session for the leg, or refuse it with the cause that the caller is to see."""
+        placed = None
+        if offered.direction is Direction.OUTBOUND:
+            placed = self.placed.take(offered.call_id)
+            if placed is None:
+                # Whoever asked for it has given up meanwhile.
+                return self._refuse(leg, offered, HangupCause.INTERNAL_ERROR)
+            offered = placed.as_offered(offered)
         if self._is_draining:
             return self._refuse(leg, offered, HangupCause.DRAINING)
         name = self._agent_of(offered)
@@ -83,7 +93,16 @@ class SessionRegistry:
             ear = self._around.hearing.open()
         except HearingFull:
             return self._refuse(leg, offered, HangupCause.CAPACITY)
-        session = Session(leg, offered, ear, self._agents[name], self._settings[name], self._around)
+        settings = self._settings[name]
+        session = Session(
+            leg,
+            offered,
+            ear,
+            self._agents[name],
+            placed.settings(settings) if placed else settings,
+            self._around,
+            placed,
+        )
         self._taken += 1
         self._sessions[offered.call_id] = session
         task = session.start()
@@ -94,7 +113,7 @@ class SessionRegistry:
 
     def _agent_of(self, offered: Offered) -> str | None:
         """Return who is to take a call: the agent that the offer names, else the one of the number."""
-        return offered.agent or route(self._numbers, offered.callee)
+        return offered.agent or route(self._numbers, our_number(offered))
 
     def on_refused(self, offered: Offered, cause: HangupCause) -> None:
         """Write down a call that an endpoint has refused by itself."""
