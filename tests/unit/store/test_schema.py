@@ -74,7 +74,7 @@ def test_version_1_becomes_what_a_fresh_database_is(engine):
         connection.execute(insert(schema.schema_versions).values(version=1, applied_at=0))
         schema.prepare(connection)
         migrated = shape(connection)
-        assert stamps(connection) == [1, schema.SCHEMA_VERSION]
+        assert stamps(connection) == list(range(1, schema.SCHEMA_VERSION + 1))
 
     fresh = create_engine("sqlite://", poolclass=StaticPool)
     with fresh.begin() as connection:
