@@ -15,7 +15,8 @@ from gateway.model.line import Agent
 from gateway.rooms.access import ChannelAccess
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions.chronicle import Chronicle
-from gateway.sessions.preparation import find_room, fresh_room
+from gateway.sessions.placed import PlacedCalls
+from gateway.sessions.preparation import find_room, fresh_room, our_number
 from gateway.sessions.routing import route
 from gateway.sessions.session import Session
 from gateway.sessions.state import SessionState
@@ -77,6 +78,8 @@ class SessionRegistry:
         self._agents = agents
         self._settings = settings
         self._around = around
+        self.placed = PlacedCalls()
+        """Calls of ours whose leg is to come."""
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._refusals: set[asyncio.Task[None]] = set()
@@ -88,6 +91,13 @@ class SessionRegistry:
 
     def on_offered(self, leg: Leg, offered: Offered) -> LegListener:
         """Start a session for the leg, or refuse it with the cause that the caller is to see."""
+        placed = None
+        if offered.direction is Direction.OUTBOUND:
+            placed = self.placed.take(offered.call_id)
+            if placed is None:
+                # Whoever asked for it has given up meanwhile.
+                return self._refuse(leg, offered, HangupCause.INTERNAL_ERROR)
+            offered = placed.as_offered(offered)
         if self._is_draining:
             return self._refuse(leg, offered, HangupCause.DRAINING)
         if not self._may_converse(offered):
@@ -99,7 +109,16 @@ class SessionRegistry:
             ear = self._around.hearing.open()
         except HearingFull:
             return self._refuse(leg, offered, HangupCause.CAPACITY)
-        session = Session(leg, offered, ear, self._agents[name], self._settings[name], self._around)
+        settings = self._settings[name]
+        session = Session(
+            leg,
+            offered,
+            ear,
+            self._agents[name],
+            placed.settings(settings) if placed else settings,
+            self._around,
+            placed,
+        )
         self._taken += 1
         self._sessions[offered.call_id] = session
         task = session.start()
@@ -116,7 +135,7 @@ class SessionRegistry:
             own = self._rules.agent(offered.callee, offered.caller)
             if own in self._agents:
                 return own
-        return route(self._numbers, offered.callee)
+        return route(self._numbers, our_number(offered))
 
     def _may_converse(self, offered: Offered) -> bool:
         if self._rules is None or offered.direction is not Direction.INBOUND:
