@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from agents.build import build_agents, close_agents
 from agents.hearing.hub import HearingHub
@@ -11,9 +12,11 @@ from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
+from gateway.app.changeover import Changeover
+from gateway.app.drain import Drain
 from gateway.app.processes import telephony_argv, webrtc_argv
 from gateway.app.texting import TextSide
-from gateway.config import Config
+from gateway.config import AgentSection, Config
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
@@ -33,10 +36,10 @@ from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.surroundings import Surroundings
 from gateway.store.store import Store
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from gateway.http.webrtc.desk import Desk
 
-DRAIN_S = 30.0
-"""How long running calls may go on after SIGTERM; then a goodbye, then the end."""
+log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -58,7 +61,7 @@ class Gateway:
         self.phrases = FixedPhrases(
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
-        self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
+        self.agents = self.make_agents(config)
         self.texting = TextSide(config, self.store, self.agents)
         self.registry = SessionRegistry(
             numbers=config.numbers,
@@ -76,7 +79,10 @@ class Gateway:
                 is_echo=EchoCheck(echo.is_echo),
             ),
         )
+        self.telephony_file = config.gateway.data_dir / "telephony.json"
         self.sip: WorkerEndpoint | None = None
+        self.desk: Desk | None = None
+        """What HTTP knows of browser calls, where they are served."""
         self.browser: BrowserEndpoint | None = None
         if config.webrtc.enabled:
             argv = webrtc_argv(config, config.gateway.data_dir / "webrtc.json")
@@ -86,6 +92,14 @@ class Gateway:
                 ticks=self.hearing,
                 metrics=self.metrics,
             )
+        self.changeover = Changeover(self)
+        self.draining = Drain(
+            self.registry,
+            endpoints=lambda: [each for each in (self.sip, self.browser) if each is not None],
+            withdraw=self.withdraw_registrations,
+            settle=self.texting.settle,
+            default_s=lambda: self.config.gateway.drain_s,
+        )
         self._stack = AsyncExitStack()
         self._ahead: asyncio.Task[None] | None = None
         self._started = False
@@ -106,8 +120,9 @@ class Gateway:
         for voice in self._voices:
             stack.push_async_callback(voice.close)
         stack.push_async_callback(self.phrases.close)
-        await self._prepare_phrases()
-        stack.push_async_callback(close_agents, self.agents)
+        await self.phrases.load_clips()
+        await self.prepare_phrases(self.config.agents)
+        stack.push_async_callback(self._close_agents)
         for agent in self.agents.values():
             await agent.start()
         stack.push_async_callback(self.texting.close)
@@ -116,7 +131,7 @@ class Gateway:
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
                 EndpointKind.SIP,
-                telephony_argv(self.config, self.config.gateway.data_dir / "telephony.json"),
+                telephony_argv(self.config, self.telephony_file),
                 offers=self.registry,
                 ticks=self.hearing,
                 metrics=self.metrics,
@@ -137,16 +152,12 @@ class Gateway:
             },
         )
 
-    async def drain(self) -> None:
-        """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""
-        if self.sip is not None:
-            self.sip.drain()
-        if self.browser is not None:
-            self.browser.drain()
-        await self.registry.drain(DRAIN_S)
+    def withdraw_registrations(self) -> None:
+        """Take registrations with trunks back, so that they send calls elsewhere."""
 
     async def stop(self) -> None:
         """Stop everything now, in reverse order; may be called twice."""
+        await self.draining.close()
         if self._ahead is not None:
             self._ahead.cancel()
             await asyncio.gather(self._ahead, return_exceptions=True)
@@ -174,6 +185,10 @@ class Gateway:
             ),
         )
 
+    @property
+    def is_started(self) -> bool:
+        return self._started
+
     def states(self) -> Mapping[str, str]:
         """Return the state of every live call."""
         return {item.offered.call_id: item.state.value for item in self.registry.sessions()}
@@ -195,11 +210,18 @@ class Gateway:
 
     # Inside -----------------------------------------------------------------------------------
 
-    async def _prepare_phrases(self) -> None:
-        """Load clips and files, and render what a call may need at once."""
-        await self.phrases.load_clips()
+    def make_agents(self, config: Config) -> dict[str, Agent]:
+        """Return the agents of a configuration, not started. Raises `ConfigError`."""
+        return build_agents(config, self.speech, LadderVoice(self._voices))
+
+    async def _close_agents(self) -> None:
+        await self.changeover.close()
+        await close_agents(self.agents)
+
+    async def prepare_phrases(self, sections: Mapping[str, AgentSection]) -> None:
+        """Load files, and render what calls of these agents may need at once. Raises `AssetError`."""
         texts: list[str] = []
-        for section in self.config.agents.values():
+        for section in sections.values():
             if section.greeting_file is not None:
                 await self.phrases.load_file(section.greeting_file)
             else:
