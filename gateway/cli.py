@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.commands import rehearse_options
+from gateway.commands import rehearse_options, systemd_options
 from gateway.commands.exits import CommandFailed, Exit
 
 _EXIT_CODES = (
@@ -99,7 +99,17 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument("--max-call", type=int, metavar="S", help="longest call in seconds")
     token.add_argument("--json", action="store_true", help="for machines")
 
-    for client in (calls, call, hangup, outbox, token):
+    drain = command("drain", "take no new calls and let the running ones end", "drain:run")
+    drain.add_argument("--wait", action="store_true", help="return when no call is left")
+    drain.add_argument(
+        "--deadline", type=float, metavar="S", help="goodbyes after S seconds (default: drain_s)"
+    )
+
+    reload = command("reload", "have the gateway read its configuration again", "reload:run")
+
+    systemd_options.add_command(commands, _EXIT_CODES)
+
+    for client in (calls, call, hangup, outbox, token, drain, reload):
         client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")
 
     rehearse = command(

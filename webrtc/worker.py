@@ -353,6 +353,9 @@ class Worker:
     def on_drain(self) -> None:
         self._post(lambda: setattr(self, "_is_draining", True))
 
+    def on_reread(self) -> None:
+        """Nothing of a browser worker's configuration can change while it runs."""
+
     def counters(self) -> Mapping[str, float]:
         lateness_s, self._lateness_s = self._lateness_s, 0.0
         states = [call.leg.state for call in list(self._calls.values())]

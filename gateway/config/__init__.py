@@ -43,6 +43,8 @@ class GatewaySection(Section):
     """Print phone numbers, digits and words masked in logs."""
     max_call_s: int = Field(default=3600, ge=10, le=86_400)
     """Longest call; then a spoken goodbye and the end."""
+    drain_s: float = Field(default=120, ge=0, le=86_400)
+    """How long running calls may go on after SIGTERM or `offhook drain`; then a goodbye and the end."""
 
 
 class HttpSection(Section):
