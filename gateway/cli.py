@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.commands import rehearse_options
+from gateway.commands import rehearse_options, tokens_options
 from gateway.commands.exits import CommandFailed, Exit
 
 _EXIT_CODES = (
@@ -85,6 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument("--ttl", type=int, metavar="S", help="seconds it is good for")
     token.add_argument("--max-call", type=int, metavar="S", help="longest call in seconds")
     token.add_argument("--json", action="store_true", help="for machines")
+
+    tokens_options.add_commands(commands, command)
 
     for client in (calls, hangup, outbox, token):
         client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")

@@ -7,10 +7,13 @@ import signal
 from aiohttp import web
 
 from gateway import api_token, webrtc_secret
+from gateway.access.token_table import TokenTable
+from gateway.access.verifier import Verifier
 from gateway.app.gateway import Gateway
 from gateway.config import Config
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.errors import ConfigError
+from gateway.http import access
 from gateway.http.server import HttpServer, build_app
 
 log = logging.getLogger(__name__)
@@ -30,13 +33,17 @@ async def serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     gateway = Gateway(config)
+    tokens = TokenTable(config.gateway.data_dir)
+    tokens.load()
     http = build_app(
-        token=api_token.ensure(config),
+        token=Verifier(api_token.ensure(config), tokens),
         live=gateway,
         readiness=gateway,
         archive=gateway.store,
         registry=gateway.metrics.registry,
+        section=config.http,
     )
+    access.keep_use(http, tokens)
     if gateway.browser is not None:
         serve_browsers(http, config, gateway, gateway.browser)
     server = HttpServer(config.http, http)

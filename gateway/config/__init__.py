@@ -48,6 +48,8 @@ class HttpSection(Section):
     """File with the bearer token of the API; by default one is made in the data directory."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of reverse proxies (CIDR) whose `X-Forwarded-For` and `X-Forwarded-Host` are believed."""
+    metrics_need_token: bool = False
+    """Whether `/metrics` needs a token with the scope `metrics`."""
 
     @field_validator("trusted_proxies")
     @classmethod

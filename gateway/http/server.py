@@ -7,10 +7,12 @@ import os
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from gateway.access.verifier import Verifier
 from gateway.config import HttpSection
 from gateway.errors import EndpointError
-from gateway.http import calls, guards, health
+from gateway.http import access, calls, guards, health
 from gateway.http.parser_errors import Runner
+from gateway.http.peer import Peers
 from gateway.http.ports import Archive, LiveCalls, Readiness
 
 log = logging.getLogger(__name__)
@@ -23,17 +25,27 @@ STOP_S = 2.0
 
 def build_app(
     *,
-    token: str,
+    token: str | Verifier,
     live: LiveCalls,
     readiness: Readiness,
     archive: Archive,
     registry: CollectorRegistry,
+    section: HttpSection | None = None,
 ) -> web.Application:
-    """Return the application; further routes may be added before it runs."""
+    """Return the application; further routes may be added before it runs.
+
+    `token` is what verifies bearers, or the one token that may do everything.
+    """
+    section = section or HttpSection()
+    guard = access.guard(
+        Verifier(token) if isinstance(token, str) else token,
+        Peers(section.trusted_proxies),
+        is_metrics_guarded=section.metrics_need_token,
+    )
     app = web.Application(
         client_max_size=BODY_MOST,
         # The first is the outermost: what the guard refuses is shaped and logged too.
-        middlewares=[guards.log_request, guards.shape_errors, guards.require_token(token)],
+        middlewares=[guards.log_request, guards.shape_errors, guard],
     )
     app.on_response_prepare.append(guards.put_headers)
     health.add_routes(app, readiness, registry)
