@@ -12,6 +12,7 @@ from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
 from gateway.app.processes import telephony_argv, webrtc_argv
+from gateway.app.texting import TextSide
 from gateway.config import Config
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
@@ -25,6 +26,7 @@ from gateway.model.events import EndpointKind
 from gateway.model.line import Agent
 from gateway.model.speech import Voice
 from gateway.progress import ProgressBar
+from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.registry import SessionRegistry
@@ -57,6 +59,7 @@ class Gateway:
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
         self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
+        self.texting = TextSide(config, self.store, self.agents)
         self.registry = SessionRegistry(
             numbers=config.numbers,
             agents=self.agents,
@@ -66,7 +69,7 @@ class Gateway:
                 turns=config.turns,
                 max_call_s=config.gateway.max_call_s,
                 retry_after_s=config.sip.retry_after_s,
-                recorder=self.store,
+                recorder=WatchedRecorder(self.store, [self.texting.after_calls]),
                 metrics=self.metrics,
                 hearing=self.hearing,
                 phrases=self.phrases,
@@ -107,6 +110,8 @@ class Gateway:
         stack.push_async_callback(close_agents, self.agents)
         for agent in self.agents.values():
             await agent.start()
+        stack.push_async_callback(self.texting.close)
+        await self.texting.start()
         stack.push_async_callback(self.registry.stop)
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
@@ -161,6 +166,7 @@ class Gateway:
             Check(name="speech", ok=speech.ready > 0, detail=f"{speech.ready} workers"),
             Check(name="sip", ok=sip or not self.config.sip.enabled, detail=self._sip_detail()),
             Check(name="webrtc", ok=browser, detail=self._webrtc_detail()),
+            Check(name="outbox", ok=True, detail=f"{self.texting.outbox.pending} waiting"),
             Check(
                 name="accepting",
                 ok=self._started and not live.is_draining,

@@ -44,6 +44,7 @@ async def serve(config: Config) -> None:
         section=config.http,
     )
     access.keep_use(http, tokens)
+    gateway.texting.add_routes(http)
     if gateway.browser is not None:
         serve_browsers(http, config, gateway, gateway.browser)
     server = HttpServer(config.http, http)

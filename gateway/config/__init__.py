@@ -12,7 +12,12 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
+from gateway.config.channels import ChannelsSection
+from gateway.config.fallback import FallbackSection
+from gateway.config.outbox import OutboxSection
+from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of
+from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
 
 
@@ -306,6 +311,11 @@ class Config(Section):
     speech: SpeechSection = Field(default_factory=SpeechSection)
     greeting: GreetingSection = Field(default_factory=GreetingSection)
     turns: TurnsSection = Field(default_factory=TurnsSection)
+    twilio: TwilioSection = Field(default_factory=TwilioSection)
+    channels: ChannelsSection = Field(default_factory=ChannelsSection)
+    outbox: OutboxSection = Field(default_factory=OutboxSection)
+    fallback: FallbackSection = Field(default_factory=FallbackSection)
+    rooms: RoomsSection = Field(default_factory=RoomsSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),
