@@ -21,12 +21,19 @@ log = logging.getLogger(__name__)
 ANSWER_BOUND_S = 10.0
 METRICS_PATH = "/metrics"
 
+VERIFIER = web.AppKey("verifier", Verifier)
+PEERS = web.AppKey("peers", Peers)
+"""On the application, for those who log people in by themselves (a console)."""
+
 GRANTED = web.RequestKey("granted", Granted)
 """On each request of the API that passed: who asks, and what else he may."""
 
 
-def guard(verifier: Verifier, peers: Peers, *, is_metrics_guarded: bool = False) -> Middleware:
-    """Return the middleware; everything outside the API passes it untouched."""
+def guard(*, is_metrics_guarded: bool = False) -> Middleware:
+    """Return the middleware, for an application with `VERIFIER` and `PEERS`.
+
+    Everything outside the API passes it untouched.
+    """
 
     @web.middleware
     async def guard_request(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -40,7 +47,8 @@ def guard(verifier: Verifier, peers: Peers, *, is_metrics_guarded: bool = False)
             needed = scope_of(request.method, route)
         else:
             return await handler(request)
-        verdict = verifier.verify(bearer(request), peers.address(request))
+        address = request.app[PEERS].address(request)
+        verdict = request.app[VERIFIER].verify(bearer(request), address)
         if not isinstance(verdict, Granted):
             return _unauthorized(verdict.retry_after_s)
         # What is not there is not there for anybody, whatever his token may do.

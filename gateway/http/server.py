@@ -37,16 +37,14 @@ def build_app(
     `token` is what verifies bearers, or the one token that may do everything.
     """
     section = section or HttpSection()
-    guard = access.guard(
-        Verifier(token) if isinstance(token, str) else token,
-        Peers(section.trusted_proxies),
-        is_metrics_guarded=section.metrics_need_token,
-    )
+    guard = access.guard(is_metrics_guarded=section.metrics_need_token)
     app = web.Application(
         client_max_size=BODY_MOST,
         # The first is the outermost: what the guard refuses is shaped and logged too.
         middlewares=[guards.log_request, guards.shape_errors, guard],
     )
+    app[access.VERIFIER] = Verifier(token) if isinstance(token, str) else token
+    app[access.PEERS] = Peers(section.trusted_proxies)
     app.on_response_prepare.append(guards.put_headers)
     health.add_routes(app, readiness, registry)
     calls.add_routes(app, live, archive)
