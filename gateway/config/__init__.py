@@ -15,6 +15,7 @@ from gateway import directories
 from gateway.config.channels import ChannelsSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
+from gateway.config.overload import OverloadSection
 from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of
 from gateway.config.twilio import TwilioSection
@@ -316,6 +317,7 @@ class Config(Section):
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     fallback: FallbackSection = Field(default_factory=FallbackSection)
     rooms: RoomsSection = Field(default_factory=RoomsSection)
+    overload: OverloadSection = Field(default_factory=OverloadSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),

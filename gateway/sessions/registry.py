@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.config import AgentBase, NumberSection
 from gateway.errors import CallNotFound, HearingFull
 from gateway.model.endpoint import Leg, LegListener
-from gateway.model.events import LegEvent, Offered
+from gateway.model.events import Direction, LegEvent, Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent
 from gateway.rooms.timeline import Kind, RoomView
@@ -41,6 +42,17 @@ class RegistryStatistics:
     is_draining: bool
 
 
+class LoadGate(Protocol):
+    """Whether the machine can carry one more call; returns at once."""
+
+    @property
+    def retry_after_s(self) -> int:
+        """When a refused caller may try again, in seconds."""
+
+    def admits(self) -> bool:
+        """Decide about one call, once."""
+
+
 class _NobodyListens:
     """Listener of a leg that was refused at once: its end was written down already."""
 
@@ -58,7 +70,9 @@ class SessionRegistry:
         agents: Mapping[str, Agent],
         settings: Mapping[str, AgentBase],
         around: Surroundings,
+        load: LoadGate | None = None,
     ) -> None:
+        self._load = load
         self._numbers = tuple(numbers)
         self._agents = agents
         self._settings = settings
@@ -79,6 +93,8 @@ class SessionRegistry:
         name = self._agent_of(offered)
         if name is None or name not in self._agents:
             return self._refuse(leg, offered, HangupCause.NO_ROUTE)
+        if self._is_too_busy(offered):
+            return self._refuse(leg, offered, HangupCause.OVERLOADED)
         try:
             ear = self._around.hearing.open()
         except HearingFull:
@@ -91,6 +107,11 @@ class SessionRegistry:
         task.add_done_callback(lambda _: self._forget(offered.call_id))
         logger.info("call offered", extra={"call_id": offered.call_id, "agent": name})
         return session
+
+    def _is_too_busy(self, offered: Offered) -> bool:
+        # A call of our own making was decided about before it was placed.
+        is_inbound = offered.direction is Direction.INBOUND
+        return is_inbound and self._load is not None and not self._load.admits()
 
     def _agent_of(self, offered: Offered) -> str | None:
         """Return who is to take a call: the agent that the offer names, else the one of the number."""
@@ -110,7 +131,10 @@ class SessionRegistry:
         task.add_done_callback(self._refusals.discard)
 
     def _refuse(self, leg: Leg, offered: Offered, cause: HangupCause) -> LegListener:
-        leg.reject(cause, retry_after_s=self._around.retry_after_s)
+        retry_after_s = self._around.retry_after_s
+        if cause is HangupCause.OVERLOADED and self._load is not None:
+            retry_after_s = self._load.retry_after_s
+        leg.reject(cause, retry_after_s=retry_after_s)
         self.on_refused(offered, cause)
         return _NobodyListens()
 
