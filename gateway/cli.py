@@ -48,6 +48,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     check = command("check", "tell what is wrong here and what to do about it", "check:run")
     check.add_argument("--json", action="store_true", help="for machines")
+    check.add_argument(
+        "--live", action="store_true", help="also ask the configured providers (keys, webhooks)"
+    )
+    check.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
 
     config = commands.add_parser("config", help="print configuration", epilog=_EXIT_CODES)
     parts = config.add_subparsers(dest="part", metavar="WHAT", required=True)
