@@ -71,7 +71,7 @@ def serving(provider: Provider) -> Iterator[Provider]:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     provider.url = f"http://127.0.0.1:{server.server_port}"
     try:
@@ -327,7 +327,7 @@ async def test_the_mail_server_is_asked(answers, security, level, told):
         email = {
             "host": "127.0.0.1",
             "port": server.port,
-            "security": "none",
+            "security": security,
             "from_address": "a@example.org",
         }
         config = Config.model_validate({"channels": {"email": email}})
