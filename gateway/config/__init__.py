@@ -54,6 +54,10 @@ class HttpSection(Section):
     """File with the bearer token of the API; by default one is made in the data directory."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of reverse proxies (CIDR) whose `X-Forwarded-For` and `X-Forwarded-Host` are believed."""
+    max_connections: int = Field(default=512, ge=8, le=65_536)
+    """Further ones are answered 503 and closed."""
+    max_connections_per_address: int = Field(default=64, ge=2, le=65_536)
+    """Of one address; not for this machine itself and trusted proxies, which speak for many."""
     metrics_need_token: bool = False
     """Whether `/metrics` needs a token with the scope `metrics`."""
 

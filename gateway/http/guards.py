@@ -1,5 +1,6 @@
 """What happens to every request around its handler: the one error shape, headers, a line in the log."""
 
+import asyncio
 import logging
 import time
 
@@ -10,6 +11,8 @@ from gateway.errors import GatewayError
 from gateway.http.errors import ApiError, error_response, of_gateway_error, of_status
 
 log = logging.getLogger(__name__)
+
+BODY_BOUND_S = 10.0
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -70,6 +73,20 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
     except Exception:
         log.exception("a request failed", extra={"route": route_of(request)})
         return of_status(500)
+
+
+@web.middleware
+async def read_body(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Have the whole body before the handler begins, bounded in time: one that trickles holds nothing up."""
+    if request.can_read_body:
+        try:
+            async with asyncio.timeout(BODY_BOUND_S):
+                await request.read()
+        except TimeoutError:
+            response = of_status(408, "the body came too slowly")
+            response.force_close()
+            return response
+    return await handler(request)
 
 
 def route_of(request: web.Request) -> str:

@@ -11,6 +11,7 @@ from gateway.access.verifier import Verifier
 from gateway.config import HttpSection
 from gateway.errors import EndpointError
 from gateway.http import access, calls, guards, health
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.parser_errors import Runner
 from gateway.http.peer import Peers
 from gateway.http.ports import Archive, LiveCalls, Readiness
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 BODY_MOST = 64 * 1024
 HEADER_MOST = 8 * 1024
 KEEP_ALIVE_S = 30.0
+"""How long a connection may stand without a whole request head, from its beginning or its last answer."""
 STOP_S = 2.0
 
 
@@ -41,7 +43,7 @@ def build_app(
     app = web.Application(
         client_max_size=BODY_MOST,
         # The first is the outermost: what the guard refuses is shaped and logged too.
-        middlewares=[guards.log_request, guards.shape_errors, guard],
+        middlewares=[guards.log_request, guards.shape_errors, guard, guards.read_body],
     )
     app[access.VERIFIER] = Verifier(token) if isinstance(token, str) else token
     app[access.PEERS] = Peers(section.trusted_proxies)
@@ -58,6 +60,11 @@ class HttpServer:
         self._section = section
         self._runner = Runner(
             app,
+            limits=ConnectionLimits(
+                most=section.max_connections,
+                most_of_one=section.max_connections_per_address,
+                trusted=section.trusted_proxies,
+            ),
             access_log=None,
             handle_signals=False,
             max_line_size=HEADER_MOST,
