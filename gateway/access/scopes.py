@@ -11,7 +11,7 @@ class Scope(StrEnum):
     CALLS = "calls"
     """Place, answer for and end calls."""
     MESSAGES = "messages"
-    """Write to people, send dead letters again."""
+    """Write to people, send dead letters again, say who may be written to and by whom."""
     TOKENS = "tokens"
     """Have tokens signed that let a browser call."""
     METRICS = "metrics"

@@ -1,7 +1,9 @@
 """Builds the gateway from its configuration, starts it in order, stops it in reverse."""
 
 import asyncio
+import gc
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -14,6 +16,7 @@ from gateway import clips
 from gateway.app.processes import telephony_argv, webrtc_argv
 from gateway.app.texting import TextSide
 from gateway.config import Config
+from gateway.dialling.dialler import Dialler
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
@@ -31,6 +34,7 @@ from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.registry import SessionRegistry
+from gateway.sessions.routing import route
 from gateway.sessions.surroundings import Surroundings
 from gateway.store.store import Store
 
@@ -60,14 +64,18 @@ class Gateway:
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
         self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
-        self.texting = TextSide(config, self.store, self.agents)
+        self.texting = TextSide(config, self.store, self.agents, self.metrics)
         self.load = LoadWatch(
             config.overload,
             ticks=self.metrics.recent_ticks,
             speech_queue=self._turns_per_speech_worker,
             registry=self.metrics.registry,
         )
+        self.recorder = WatchedRecorder(
+            self.store, [self.texting.after_calls, self.texting.call_hooks]
+        )
         self.registry = SessionRegistry(
+            rules=self.texting.call_rules,
             numbers=config.numbers,
             agents=self.agents,
             settings=config.agents,
@@ -76,7 +84,7 @@ class Gateway:
                 turns=config.turns,
                 max_call_s=config.gateway.max_call_s,
                 retry_after_s=config.sip.retry_after_s,
-                recorder=WatchedRecorder(self.store, [self.texting.after_calls]),
+                recorder=self.recorder,
                 metrics=self.metrics,
                 hearing=self.hearing,
                 phrases=self.phrases,
@@ -84,6 +92,16 @@ class Gateway:
             ),
             load=self.load,
         )
+        self.dialler = Dialler(
+            self.store,
+            config.dialling,
+            config.trunks,
+            agents=self.agents.keys(),
+            agent_for=lambda number: route(config.numbers, number),
+            placed=self.registry.placed,
+            clock=time.time,
+        )
+        self.recorder.watch(self.dialler)
         self.sip: WorkerEndpoint | None = None
         self.browser: BrowserEndpoint | None = None
         if config.webrtc.enabled:
@@ -120,6 +138,9 @@ class Gateway:
             await agent.start()
         stack.push_async_callback(self.texting.close)
         await self.texting.start()
+        # What is there now stays: the collector would walk all of it in mid-call, for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
         stack.push_async_callback(self.registry.stop)
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
@@ -131,6 +152,8 @@ class Gateway:
             )
             stack.push_async_callback(self.sip.stop)
             await self.sip.start()
+        stack.push_async_callback(self.dialler.close)
+        await self.dialler.start(self.sip)
         if self.browser is not None:
             stack.push_async_callback(self.browser.stop)
             await self.browser.start()
@@ -149,6 +172,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""
+        self.dialler.refuse_new()
         if self.sip is not None:
             self.sip.drain()
         if self.browser is not None:

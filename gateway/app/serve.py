@@ -13,7 +13,7 @@ from gateway.app.gateway import Gateway
 from gateway.config import Config
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.errors import ConfigError
-from gateway.http import access
+from gateway.http import access, dialling
 from gateway.http.server import HttpServer, build_app
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ async def serve(config: Config) -> None:
     )
     access.keep_use(http, tokens)
     gateway.texting.add_routes(http)
+    dialling.add_routes(http, gateway.dialler)
     if gateway.browser is not None:
         serve_browsers(http, config, gateway, gateway.browser)
     server = HttpServer(config.http, http)

@@ -18,6 +18,7 @@ from gateway.config.outbox import OutboxSection
 from gateway.config.overload import OverloadSection
 from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of
+from gateway.config.trunks import DiallingSection, TrunkSection
 from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
 
@@ -322,6 +323,8 @@ class Config(Section):
     fallback: FallbackSection = Field(default_factory=FallbackSection)
     rooms: RoomsSection = Field(default_factory=RoomsSection)
     overload: OverloadSection = Field(default_factory=OverloadSection)
+    trunks: dict[str, TrunkSection] = Field(default_factory=dict)
+    dialling: DiallingSection = Field(default_factory=DiallingSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),

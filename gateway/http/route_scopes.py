@@ -11,9 +11,17 @@ API_PREFIX = "/api/"
 
 ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/api/v1/calls"): Scope.READ,
+    ("POST", "/api/v1/calls"): Scope.CALLS,
     ("GET", "/api/v1/calls/{call_id}"): Scope.READ,
     ("POST", "/api/v1/calls/{call_id}/hangup"): Scope.CALLS,
     ("GET", "/api/v1/rooms/{room_id}/timeline"): Scope.READ,
+    ("GET", "/api/v1/rooms/{room_id}/participants"): Scope.READ,
+    ("GET", "/api/v1/rooms/{room_id}/channels"): Scope.READ,
+    ("PUT", "/api/v1/rooms/{room_id}/channels/{channel}"): Scope.MESSAGES,
+    ("GET", "/api/v1/rooms/{room_id}/agents"): Scope.READ,
+    ("PUT", "/api/v1/rooms/{room_id}/agents"): Scope.MESSAGES,
+    ("GET", "/api/v1/rooms/{room_id}/media"): Scope.READ,
+    ("GET", "/api/v1/media/{media_id}"): Scope.READ,
     ("GET", "/api/v1/outbox"): Scope.READ,
     ("GET", "/api/v1/outbox/{message_id}"): Scope.READ,
     ("POST", "/api/v1/outbox/{message_id}/replay"): Scope.MESSAGES,

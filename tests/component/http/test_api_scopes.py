@@ -23,6 +23,7 @@ OPEN = {
     "/metrics",
     "/hooks/messages",
     "/hooks/status",
+    "/teams/messages",
     "/telegram/messages",
     "/twilio/messages",
     "/twilio/status",
