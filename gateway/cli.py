@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.commands import rehearse_options, systemd_options
+from gateway.commands import rehearse_options, systemd_options, tokens_options
 from gateway.commands.exits import CommandFailed, Exit
 
 _EXIT_CODES = (
@@ -48,6 +48,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     check = command("check", "tell what is wrong here and what to do about it", "check:run")
     check.add_argument("--json", action="store_true", help="for machines")
+    check.add_argument(
+        "--live", action="store_true", help="also ask the configured providers (keys, webhooks)"
+    )
+    check.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
 
     config = commands.add_parser("config", help="print configuration", epilog=_EXIT_CODES)
     parts = config.add_subparsers(dest="part", metavar="WHAT", required=True)
@@ -108,6 +112,8 @@ def build_parser() -> argparse.ArgumentParser:
     reload = command("reload", "have the gateway read its configuration again", "reload:run")
 
     systemd_options.add_command(commands, _EXIT_CODES)
+
+    tokens_options.add_commands(commands, command)
 
     for client in (calls, call, hangup, outbox, token, drain, reload):
         client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")

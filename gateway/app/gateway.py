@@ -24,13 +24,14 @@ from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
 from gateway.http.ports import Check
+from gateway.load.watch import LoadWatch
 from gateway.media import echo, wav
 from gateway.media.speech_cache import CachedVoice, SpeechCache
 from gateway.media.voice_ladder import LadderVoice
 from gateway.metrics import Metrics
 from gateway.model.events import EndpointKind
 from gateway.model.line import Agent
-from gateway.model.speech import Voice
+from gateway.model.speech import Urgency, Voice
 from gateway.progress import ProgressBar
 from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
@@ -67,6 +68,12 @@ class Gateway:
         )
         self.agents = self.make_agents(config)
         self.texting = TextSide(config, self.store, self.agents, self.metrics)
+        self.load = LoadWatch(
+            config.overload,
+            ticks=self.metrics.recent_ticks,
+            speech_queue=self._turns_per_speech_worker,
+            registry=self.metrics.registry,
+        )
         self.recorder = WatchedRecorder(
             self.store, [self.texting.after_calls, self.texting.call_hooks]
         )
@@ -86,6 +93,7 @@ class Gateway:
                 phrases=self.phrases,
                 is_echo=EchoCheck(echo.is_echo),
             ),
+            load=self.load,
         )
         self.dialler = Dialler(
             self.store,
@@ -164,6 +172,8 @@ class Gateway:
         if self.browser is not None:
             stack.push_async_callback(self.browser.stop)
             await self.browser.start()
+        self.load.start()
+        stack.push_async_callback(self.load.stop)
         self._started = True
         self._ahead = asyncio.create_task(self._render_rest(), name="render ahead")
         sip, http = self.config.sip, self.config.http
@@ -202,6 +212,7 @@ class Gateway:
             Check(name="sip", ok=sip or not self.config.sip.enabled, detail=self._sip_detail()),
             Check(name="webrtc", ok=browser, detail=self._webrtc_detail()),
             Check(name="outbox", ok=True, detail=f"{self.texting.outbox.pending} waiting"),
+            Check(name="load", ok=not self.load.is_shedding, detail=self.load.told()),
             Check(
                 name="accepting",
                 ok=self._started and not live.is_draining,
@@ -225,6 +236,10 @@ class Gateway:
         if self.sip is None:
             return "" if self.config.sip.enabled else "off"
         return str(self.sip.facts.get("listeners", "")) if self.sip.is_ready else "worker is down"
+
+    def _turns_per_speech_worker(self) -> float:
+        speech = self.speech.statistics()
+        return speech.queued.get(Urgency.TURN, 0) / max(1, speech.ready)
 
     def _webrtc_detail(self) -> str:
         if self.browser is None:

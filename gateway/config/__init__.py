@@ -15,6 +15,7 @@ from gateway import directories
 from gateway.config.channels import ChannelsSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
+from gateway.config.overload import OverloadSection
 from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of
 from gateway.config.trunks import DiallingSection, TrunkSection
@@ -56,6 +57,12 @@ class HttpSection(Section):
     """File with the bearer token of the API; by default one is made in the data directory."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of reverse proxies (CIDR) whose `X-Forwarded-For` and `X-Forwarded-Host` are believed."""
+    max_connections: int = Field(default=512, ge=8, le=65_536)
+    """Further ones are answered 503 and closed."""
+    max_connections_per_address: int = Field(default=64, ge=2, le=65_536)
+    """Of one address; not for this machine itself and trusted proxies, which speak for many."""
+    metrics_need_token: bool = False
+    """Whether `/metrics` needs a token with the scope `metrics`."""
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -317,6 +324,7 @@ class Config(Section):
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     fallback: FallbackSection = Field(default_factory=FallbackSection)
     rooms: RoomsSection = Field(default_factory=RoomsSection)
+    overload: OverloadSection = Field(default_factory=OverloadSection)
     trunks: dict[str, TrunkSection] = Field(default_factory=dict)
     dialling: DiallingSection = Field(default_factory=DiallingSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
