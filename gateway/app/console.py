@@ -18,7 +18,6 @@ from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import CallNotFound
 from gateway.http.console import data, events, page
 from gateway.http.console.sign_in import ConsoleSignIn
-from gateway.http.peer import Peers
 from gateway.media.tick import TickListener
 from gateway.sessions.registry import SessionRegistry
 from gateway.store.room_list import RoomLine, latest_rooms
@@ -67,12 +66,11 @@ def add_routes(http: web.Application, config: Config, gateway: "Gateway") -> Non
         rooms=_StoredRooms(gateway.store),
         readiness=gateway,
         vitals=_Vitals(gateway),
-        config=config,
+        config=lambda: gateway.config,
     )
     if config.console.enabled:
         sign_ins = SignIns(lasts_s=config.console.sign_in_hours * 3600, clock=time.monotonic)
-        peers = Peers(config.http.trusted_proxies)
-        ConsoleSignIn(sign_ins, peers, mask_pii=config.gateway.mask_pii).add_to(http)
+        ConsoleSignIn(sign_ins, mask_pii=config.gateway.mask_pii).add_to(http)
         page.add_routes(http, page.read_files(page.folder()))
 
 

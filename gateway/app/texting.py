@@ -9,23 +9,32 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from agents.texting import build_text_agents
+from gateway.app.incoming_files import build_media_intake
+from gateway.app.more_webhooks import add_teams
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
 from gateway.channels.durable_reception import DurableReception
 from gateway.channels.fallback.after_calls import AfterCalls
 from gateway.channels.fallback.engine import Fallback
+from gateway.channels.media_folder import MediaFolder
 from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
+from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
 from gateway.config import Config
+from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
+from gateway.http import room_rules as room_rules_routes
 from gateway.http.hooks import ProgramHooks, TelegramHook
 from gateway.http.peer import Peers
 from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
+from gateway.metrics import Metrics
 from gateway.model.line import Agent
-from gateway.model.messages import Channel
+from gateway.model.messages import Channel, InboundMessage
 from gateway.model.text_agent import TextAgent
+from gateway.rooms.call_hooks import CallHooks
+from gateway.rooms.call_rules import CallRules
 from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
@@ -37,6 +46,7 @@ from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
 
+SETTLE_LOOK_S = 0.1
 AFTER_CALLS_S = 5.0
 """How long the end waits for the fallback to look at the last calls."""
 
@@ -49,12 +59,14 @@ class TextSide:
         config: Config,
         store: Store,
         agents: Mapping[str, Agent],
+        metrics: Metrics,
         *,
         on_change: Callable[[MessageRecord], None] = lambda _record: None,
         on_message: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_change` is told of outbound messages, `on_message` that one came in. Raises `ConfigError`."""
+        """`on_change` is told of messages of ours, `on_message` that one came in. Raises `ConfigError`."""
         self._config = config
+        self._on_change = on_change
         self._on_message = on_message
         self._store = store
         rooms = config.rooms
@@ -64,7 +76,13 @@ class TextSide:
         self.hooks = Hooks(
             {point: [load_hook(name) for name in names] for point, names in rooms.hooks.items()}
         )
-        self._transports = build_transports(config)
+        self.call_hooks = CallHooks(self.hooks)
+        self.call_rules = CallRules(store)
+        self._transports = build_transports(config, store)
+        self._tally = tally = Tally(
+            lambda channel, status: metrics.messages.labels(channel, status).inc(),
+            lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
+        )
         self.outbox = Outbox(
             store,
             self._transports,
@@ -75,7 +93,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
-            on_change=on_change,
+            on_change=self._message_changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -86,8 +104,11 @@ class TextSide:
             config.fallback,
             capabilities=self.outbox.capabilities,
             clock=time.time,
+            on_decided=tally.decided,
         )
         self.after_calls = AfterCalls(store, self.fallback)
+        self._folder = MediaFolder(config.gateway.data_dir)
+        self._files = build_media_intake(config, store, self._folder)
         self.desk = TextDesk(
             store,
             self.letters,
@@ -96,6 +117,8 @@ class TextSide:
             mode=rooms.text_greeting,
             history_lines=rooms.history_lines,
             hooks=self.hooks,
+            on_media=self._files.look if rooms.media.enabled else None,
+            agent_named=self.agents.get,
         )
         answers = KeywordAnswers(
             store,
@@ -106,9 +129,10 @@ class TextSide:
         )
         self.reception = DurableReception(
             store,
-            on_message=self._message_came,
+            on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
+            on_new=self._new_message,
         )
         self._stack = AsyncExitStack()
 
@@ -121,10 +145,14 @@ class TextSide:
         if identities:
             at = time.time()
             await self._store.transact(lambda connection: link_all(connection, identities, at=at))
+        await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()
         desk = asyncio.create_task(self.desk.run(), name="text desk")
         stack.push_async_callback(_end, desk)
+        files = asyncio.create_task(self._files.run(), name="files")
+        stack.push_async_callback(_end, files)
+        stack.push_async_callback(self.call_hooks.close)
         stack.push_async_callback(self.after_calls.close, AFTER_CALLS_S)
         self.after_calls.start()
 
@@ -136,6 +164,10 @@ class TextSide:
         """Add what providers call, and the API of the outbox. Raises `ConfigError`."""
         config = self._config
         outbox_routes.add_routes(app, self.outbox)
+        media_routes.add_routes(app, self._store, self._folder)
+        room_rules_routes.add_routes(
+            app, self._store, agents=config.agents, on_change=self.call_rules.refresh
+        )
         if config.twilio.is_on:
             TwilioWebhooks(
                 self.reception,
@@ -154,11 +186,42 @@ class TextSide:
             # A token begins with the bot's id, which is the bot's address: it never changes.
             bot_id = telegram_token(config).partition(":")[0]
             TelegramHook(self.reception, secret, bot_id).add_routes(app)
+        add_teams(app, config, self._store, self.reception, self._stack)
+
+    def replace(
+        self, config: Config, old: Mapping[str, Agent], agents: Mapping[str, Agent]
+    ) -> None:
+        """Answer by these agents and routes from now on; unchanged ones remember their dialogues."""
+        before, rooms = self._config.rooms, config.rooms
+        made = build_text_agents(config, agents, greeting=rooms.greeting, greetings=rooms.greetings)
+        if (before.greeting, before.greetings) == (rooms.greeting, rooms.greetings):
+            made |= {
+                name: known
+                for name, known in self.agents.items()
+                if name in made and old.get(name) is agents.get(name)
+            }
+        self.agents = made
+        self._config = config
+
+    async def settle(self, bound_s: float) -> None:
+        """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""
+        deadline_s = time.monotonic() + bound_s
+        while not self.after_calls.is_idle or self.outbox.pending:
+            if time.monotonic() >= deadline_s:
+                log.info(
+                    "messages wait for the next start", extra={"messages": self.outbox.pending}
+                )
+                return
+            await asyncio.sleep(SETTLE_LOOK_S)
 
     # Inside -----------------------------------------------------------------------------------------
 
-    def _message_came(self) -> None:
-        self.desk.look()
+    def _message_changed(self, record: MessageRecord) -> None:
+        self._tally.changed(record)
+        self._on_change(record)
+
+    def _new_message(self, message: InboundMessage) -> None:
+        self._tally.received(message)
         self._on_message()
 
     async def _message_failed(self, record: MessageRecord) -> None:

@@ -16,8 +16,10 @@ from gateway.config.channels import ChannelsSection
 from gateway.config.console import ConsoleSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
+from gateway.config.overload import OverloadSection
 from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of
+from gateway.config.trunks import DiallingSection, TrunkSection
 from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
 
@@ -43,6 +45,8 @@ class GatewaySection(Section):
     """Print phone numbers, digits and words masked in logs."""
     max_call_s: int = Field(default=3600, ge=10, le=86_400)
     """Longest call; then a spoken goodbye and the end."""
+    drain_s: float = Field(default=120, ge=0, le=86_400)
+    """How long running calls may go on after SIGTERM or `offhook drain`; then a goodbye and the end."""
 
 
 class HttpSection(Section):
@@ -54,6 +58,12 @@ class HttpSection(Section):
     """File with the bearer token of the API; by default one is made in the data directory."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of reverse proxies (CIDR) whose `X-Forwarded-For` and `X-Forwarded-Host` are believed."""
+    max_connections: int = Field(default=512, ge=8, le=65_536)
+    """Further ones are answered 503 and closed."""
+    max_connections_per_address: int = Field(default=64, ge=2, le=65_536)
+    """Of one address; not for this machine itself and trusted proxies, which speak for many."""
+    metrics_need_token: bool = False
+    """Whether `/metrics` needs a token with the scope `metrics`."""
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -315,6 +325,9 @@ class Config(Section):
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     fallback: FallbackSection = Field(default_factory=FallbackSection)
     rooms: RoomsSection = Field(default_factory=RoomsSection)
+    overload: OverloadSection = Field(default_factory=OverloadSection)
+    trunks: dict[str, TrunkSection] = Field(default_factory=dict)
+    dialling: DiallingSection = Field(default_factory=DiallingSection)
     console: ConsoleSection = Field(default_factory=ConsoleSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (

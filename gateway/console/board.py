@@ -101,7 +101,7 @@ class CallBoard:
         return shown | {
             "gate_reason": call.gate_reason,
             "is_caller_speaking": call.is_speaking,
-            "is_agent_speaking": call.playing.is_playing,
+            "is_agent_speaking": call.is_agent_heard,
             "codec": call.codec,
             "responses_ms": [round(ms) for ms in call.responses_ms],
             "quality": _quality(call),

@@ -8,6 +8,9 @@ from gateway.model.events import Statistics
 from gateway.rooms.timeline import Entry, Kind
 
 RESPONSES_KEPT = 40
+HEARD_BUCKETS = 8
+SILENT = 5
+"""Levels up to this are no speech; an agent that plays back what it hears plays silence, too."""
 REPORTS_MOST = 240
 """Reports kept of a call, twenty minutes of them; of a longer call every second one, and so on."""
 
@@ -33,6 +36,12 @@ class WatchedCall:
         self._offered_at_s = offered_at_s
         self._every = 1
         self._reports_seen = 0
+
+    @property
+    def is_agent_heard(self) -> bool:
+        """Whether the agent's side was more than silent just now."""
+        latest = self.envelope.agent[-HEARD_BUCKETS:]
+        return self.playing.is_playing and max(latest, default=0) > SILENT
 
     def offset_ms(self, at_s: float) -> float:
         """Milliseconds since the call was offered."""

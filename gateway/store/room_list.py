@@ -25,11 +25,9 @@ class RoomLine:
     """Entries of its timeline."""
     at: float
     """When something happened last."""
-    role: str | None
+    kind: str
     text: str
-    """The last words, empty if there are none."""
-    channel: str
-    """How they came; `call` if they were spoken."""
+    """The last words and which sort of entry they are; empty if there are none."""
 
 
 def latest_rooms(limit: int) -> Callable[[Connection], list[RoomLine]]:
@@ -66,7 +64,7 @@ def _line(connection: Connection, room_id: str, at: float) -> RoomLine | None:
     if room is None:
         return None
     last = connection.execute(
-        select(timeline.c.kind, timeline.c.role, timeline.c.text, timeline.c.facts)
+        select(timeline.c.kind, timeline.c.text, timeline.c.facts)
         .where(timeline.c.room_id == room_id, timeline.c.kind.in_(_WORDS))
         .order_by(timeline.c.seq.desc())
         .limit(1)
@@ -80,7 +78,6 @@ def _line(connection: Connection, room_id: str, at: float) -> RoomLine | None:
         created_at=room.created_at,
         lines=room.last_seq,
         at=max(at, float(told_at)) if isinstance(told_at, int | float) else at,
-        role=last.role if last is not None else None,
+        kind=last.kind if last is not None else "",
         text=last.text if last is not None else "",
-        channel=str(facts.get("channel", "call")) if last is not None else "",
     )

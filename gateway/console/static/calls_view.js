@@ -67,7 +67,8 @@ export class CallsView {
         this.#cards.delete(id);
       }
     }
-    for (const call of calls) {
+    // Newest first: each is put before the ones that are older.
+    for (const call of [...calls].reverse()) {
       if (!this.#cards.has(call.call_id)) {
         const card = new LiveCard(call);
         this.#cards.set(call.call_id, card);

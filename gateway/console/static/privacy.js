@@ -12,7 +12,7 @@ export function mask(text) {
   const [, scheme = "", rest = ""] = /^([a-z]+:)?(.*)$/s.exec(text) ?? [];
   const digits = rest.replace(/\D/g, "");
   const [, first, host] = /^(.)[^@]*@(.+)$/s.exec(rest) ?? [];
-  if (host) return `${scheme}${first}•••@${host}`;
+  if (host) return `${first}•••@${host}`;
   if (digits.length >= 5) return `${scheme}${rest.startsWith("+") ? "+" : ""}••• ••${digits.slice(-2)}`;
   return `${scheme}•••`;
 }

@@ -13,7 +13,8 @@ const PAGES_MOST = 20;
 const SETTLE_MS = 350;
 const LATER_MS = 1_500;
 const LONGEST = 1_600;
-const CHANNELS = { sms: "SMS", whatsapp: "WhatsApp", rcs: "RCS", email: "E-mail", telegram: "Telegram", teams: "Teams", webhook: "Webhook", call: "Call" };
+const OURS = new Set(["agent_said", "message_written", "text_greeting"]);
+const CHANNELS = { sms: "SMS", whatsapp: "WhatsApp", rcs: "RCS", email: "E-mail", telegram: "Telegram", teams: "Teams", webhook: "Webhook" };
 
 export class RoomsView {
   #id;
@@ -26,7 +27,7 @@ export class RoomsView {
     this.#id = id;
     this.#list = h("ul.room-list");
     this.#talk = h("section.panel.room-talk", { "aria-label": "Conversation" });
-    this.root = h("div.view.rooms-view", { "data-open": id !== "" }, [
+    this.root = h("div.view.rooms-view", { "data-open": String(id !== "") }, [
       pageHead("Rooms", "One conversation for each person, whichever way it goes on."),
       h("div.rooms", {}, [h("nav.panel.room-nav", { "aria-label": "Rooms" }, [this.#list]), this.#talk]),
     ]);
@@ -92,12 +93,12 @@ export class RoomsView {
     return h("li.room-item", { "data-open": String(isOpen) }, [
       h("span.face", { "aria-hidden": "true", text: initial(room.person.replace(/^[a-z]+:/, "")) }),
       h("div.room-words", {}, [
-        h("div.room-line", {}, [person(room), h("span.room-time", { text: moment(room.at) })]),
-        h("p.room-last", { text: room.text ? `${room.role === "agent" ? "Agent: " : ""}${room.text}` : "Nothing said yet" }),
+        h("div.room-line", {}, [person(room), h("span.room-time", { text: moment(room.last_at) })]),
+        h("p.room-last", { text: room.last_text ? `${OURS.has(room.last_kind) ? "Agent: " : ""}${room.last_text}` : "Nothing said yet" }),
       ]),
       h("a.card-link", {
         href: `#/rooms/${encodeURIComponent(room.room_id)}`, "aria-current": isOpen ? "true" : false,
-        "aria-label": `Room, ${CHANNELS[room.channel] ?? room.channel ?? "empty"}, ${moment(room.at)}`,
+        "aria-label": `Room, ${moment(room.last_at)}`,
       }),
     ]);
   }
@@ -164,7 +165,7 @@ export class RoomsView {
     });
     const channel = h("select.reply-channel", { "aria-label": "Channel" }, [
       h("option", { value: "", text: "Best channel" }),
-      ...Object.entries(CHANNELS).filter(([name]) => name !== "call").map(([value, text]) => h("option", { value, text })),
+      ...Object.entries(CHANNELS).map(([value, text]) => h("option", { value, text })),
     ]);
     const button = h("button.main-button", { type: "submit", "aria-label": "Send" }, [icon(ICONS.send), h("span.wide-only", { text: "Send" })]);
     const fault = h("p.form-problem", { role: "alert" });

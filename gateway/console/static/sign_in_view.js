@@ -38,7 +38,7 @@ export function signInForm(onEnter, problem = "") {
   }, [
     h("label.field-label", { for: "token", text: "API token" }),
     field,
-    h("p.field-hint", { id: "token-hint" }, ["On the gateway, ", h("code", { text: "offhook token" }), " prints it."]),
+    h("p.field-hint", { id: "token-hint" }, ["Make one with ", h("code", { text: "offhook tokens create" }), ", or take the file ", h("code", { text: "api-token" }), " of the data folder."]),
     fault,
     button,
   ]);

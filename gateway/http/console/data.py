@@ -1,6 +1,6 @@
 """What the API tells beyond calls and messages, for consoles: live calls, sound, rooms, set-up and health."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -45,7 +45,7 @@ def add_routes(
     rooms: Rooms,
     readiness: Readiness,
     vitals: Vitals,
-    config: Config,
+    config: Callable[[], Config],
 ) -> None:
     """Add `/api/v1/live`, `/api/v1/calls/{call_id}/media`, `/api/v1/rooms`, `/api/v1/setup` and `/api/v1/health`."""
 
@@ -65,7 +65,7 @@ def add_routes(
         return web.json_response({"rooms": [_room(room) for room in found]})
 
     async def setup(_request: web.Request) -> web.Response:
-        return web.json_response(_setup(config))
+        return web.json_response(_setup(config()))
 
     async def health(_request: web.Request) -> web.Response:
         checks = readiness.checks()
@@ -92,11 +92,10 @@ def _room(room: RoomLine) -> dict[str, Any]:
         "number": room.number,
         "person": room.person,
         "created_at": rfc3339(room.created_at),
-        "at": rfc3339(room.at),
+        "last_at": rfc3339(room.at),
+        "last_kind": room.kind,
+        "last_text": room.text,
         "lines": room.lines,
-        "role": room.role,
-        "text": room.text,
-        "channel": room.channel,
     }
 
 

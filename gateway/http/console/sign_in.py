@@ -15,8 +15,8 @@ from aiohttp.typedefs import Handler
 from gateway import __version__
 from gateway.console.sign_ins import SignIns
 from gateway.http import guards
+from gateway.http.access import GRANTED, PEERS, bearer
 from gateway.http.errors import ApiError, of_status
-from gateway.http.peer import Peers
 
 API_PREFIX = "/api/"
 SESSION_PATH = "/api/v1/session"
@@ -30,9 +30,8 @@ _SAFE = frozenset({"GET", "HEAD"})
 class ConsoleSignIn:
     """Routes and middleware of one application."""
 
-    def __init__(self, sign_ins: SignIns, peers: Peers, *, mask_pii: bool) -> None:
+    def __init__(self, sign_ins: SignIns, *, mask_pii: bool) -> None:
         self._sign_ins = sign_ins
-        self._peers = peers
         self._mask_pii = mask_pii
 
     def add_to(self, app: web.Application) -> None:
@@ -47,12 +46,11 @@ class ConsoleSignIn:
 
     async def _sign_in(self, request: web.Request) -> web.Response:
         # The guard let it pass, so the token is good.
-        token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")[2].strip()
-        response = web.json_response(self._facts())
-        is_secure = self._peers.scheme(request) == "https"
+        response = web.json_response(self._facts(request))
+        is_secure = request.app[PEERS].scheme(request) == "https"
         response.set_cookie(
             SECURE_COOKIE if is_secure else COOKIE,
-            self._sign_ins.sign_in(token),
+            self._sign_ins.sign_in(bearer(request)),
             max_age=int(self._sign_ins.lasts_s),
             path="/",
             secure=is_secure,
@@ -61,8 +59,8 @@ class ConsoleSignIn:
         )
         return response
 
-    async def _show(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._facts())
+    async def _show(self, request: web.Request) -> web.Response:
+        return web.json_response(self._facts(request))
 
     async def _sign_out(self, request: web.Request) -> web.Response:
         self._forget(request)
@@ -73,8 +71,14 @@ class ConsoleSignIn:
             )
         return response
 
-    def _facts(self) -> dict[str, object]:
-        return {"version": __version__, "mask_pii": self._mask_pii}
+    def _facts(self, request: web.Request) -> dict[str, object]:
+        granted = request[GRANTED]
+        return {
+            "version": __version__,
+            "mask_pii": self._mask_pii,
+            "token": granted.name,
+            "scopes": sorted(scope.value for scope in granted.scopes),
+        }
 
     # Every request ----------------------------------------------------------------------------------
 

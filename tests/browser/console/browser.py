@@ -24,6 +24,4 @@ def start_browser(playwright: Playwright) -> Browser:
         if os.environ.get("REQUIRE_INTEROP"):
             pytest.fail("chromium is not installed")
         pytest.skip("chromium is not installed")
-    return playwright.chromium.launch(
-        executable_path=program, args=list(ARGUMENTS), headless=True
-    )
+    return playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS), headless=True)

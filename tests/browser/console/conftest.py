@@ -130,9 +130,11 @@ def open_console(
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on(
                 "console",
-                lambda message: complaints.append(message.text)
-                if message.type == "error" and "Failed to load resource" not in message.text
-                else None,
+                lambda message: (
+                    complaints.append(message.text)
+                    if message.type == "error" and "Failed to load resource" not in message.text
+                    else None
+                ),
             )
             page.goto(f"http://127.0.0.1:{gateway.http_port}/console{fragment}")
             page.wait_for_selector(".sign-in-form")

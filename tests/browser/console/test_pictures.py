@@ -76,7 +76,9 @@ def test_every_view_has_its_picture(
     phone.wait_for_selector(".time-greeting")
     take(phone, folder / f"phone-call-{scheme}.png")
     until(
-        lambda: gateway.get("/api/v1/outbox?status=dead_letters")[1]["messages"], 20, "a dead letter"
+        lambda: gateway.get("/api/v1/outbox?status=dead_letters")[1]["messages"],
+        20,
+        "a dead letter",
     )
     for page, kind in ((desktop, ""), (phone, "phone-")):
         for name in ("rooms", "outbox", "agents", "health"):
