@@ -40,7 +40,8 @@ def mos(*, delay_ms: float, loss_percent: float) -> float:
     r = R_BEST - delay_impairment - loss_impairment
     if r <= 0:
         return 1.0
-    return round(1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6, 2)
+    # The polynomial dips below 1 for the smallest R, where Annex B has no speech left to judge.
+    return round(max(1.0, 1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6), 2)
 
 
 def heard_by_us(report: Statistics) -> Quality:
