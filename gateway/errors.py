@@ -16,6 +16,8 @@ GatewayError                      code: stable, for HTTP clients, logs and metri
 │   ├── OfferRefused              sdp.refused
 │   ├── IceSessionReplaced        ice.stale
 │   └── CallOver                  call.over
+├── RecordingFailed               recording.failed
+├── RecordingNotRunning           recording.not_running
 ├── StoreError                    store.failed          retryable
 └── ProviderError                 provider.failed
     ├── ProviderUnavailable       provider.unavailable  retryable
@@ -134,6 +136,23 @@ class CallOver(CallError):
     """The call ended before what was asked could be done."""
 
     code = "call.over"
+
+
+class RecordingFailed(GatewayError):
+    """A recording cannot go on; the call does."""
+
+    code = "recording.failed"
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        """One word for the timeline: `disk_full`, `disk`, `file_full`, `encoder`."""
+        super().__init__(message)
+
+
+class RecordingNotRunning(GatewayError):
+    """A recording cannot be paused or gone on with in its state."""
+
+    code = "recording.not_running"
 
 
 class StoreError(GatewayError):

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
+from gateway.config.recording import RecordingMode, RecordingSection
 from gateway.config.section import Section, network_of
 from gateway.config.webrtc import WebrtcSection
 
@@ -292,6 +293,7 @@ class NumberSection(Section):
     number: str = Field(min_length=1)
     """The dialled number or user part; a trailing `*` matches any ending, `*` alone everything."""
     agent: str
+    recording: RecordingMode = RecordingMode.OFF
 
 
 class Config(Section):
@@ -310,6 +312,7 @@ class Config(Section):
         NumberSection(number="*", agent="receptionist"),
     )
     """First match wins; a number that matches none is refused with 404."""
+    recording: RecordingSection = Field(default_factory=RecordingSection)
 
     @model_validator(mode="after")
     def _routes(self) -> "Config":
