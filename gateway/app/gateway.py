@@ -11,7 +11,9 @@ from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
+from gateway.app.observing import Observing
 from gateway.app.processes import telephony_argv, webrtc_argv
+from gateway.app.texting import TextSide
 from gateway.config import Config
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
@@ -25,6 +27,7 @@ from gateway.model.events import EndpointKind
 from gateway.model.line import Agent
 from gateway.model.speech import Voice
 from gateway.progress import ProgressBar
+from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.registry import SessionRegistry
@@ -56,7 +59,11 @@ class Gateway:
         self.phrases = FixedPhrases(
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
-        self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
+        self.observing = Observing(config, self.metrics, self.store)
+        self.agents: dict[str, Agent] = build_agents(
+            config, self.speech, LadderVoice(voices), self.observing.capabilities()
+        )
+        self.texting = TextSide(config, self.store, self.agents)
         self.registry = SessionRegistry(
             numbers=config.numbers,
             agents=self.agents,
@@ -66,11 +73,14 @@ class Gateway:
                 turns=config.turns,
                 max_call_s=config.gateway.max_call_s,
                 retry_after_s=config.sip.retry_after_s,
-                recorder=self.store,
+                recorder=WatchedRecorder(
+                    self.store, [self.texting.after_calls, *self.observing.watchers()]
+                ),
                 metrics=self.metrics,
                 hearing=self.hearing,
                 phrases=self.phrases,
                 is_echo=EchoCheck(echo.is_echo),
+                tapes=self.observing.recordings,
             ),
         )
         self.sip: WorkerEndpoint | None = None
@@ -107,6 +117,13 @@ class Gateway:
         stack.push_async_callback(close_agents, self.agents)
         for agent in self.agents.values():
             await agent.start()
+        stack.push_async_callback(self.texting.close)
+        await self.texting.start()
+        stack.push_async_callback(self.observing.close)
+        await self.observing.start()
+        self.observing.watch_speech(self.speech)
+        self.observing.watch_outbox(self.texting.outbox)
+        self.observing.vitals.parts = self.checks
         stack.push_async_callback(self.registry.stop)
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
@@ -161,6 +178,7 @@ class Gateway:
             Check(name="speech", ok=speech.ready > 0, detail=f"{speech.ready} workers"),
             Check(name="sip", ok=sip or not self.config.sip.enabled, detail=self._sip_detail()),
             Check(name="webrtc", ok=browser, detail=self._webrtc_detail()),
+            Check(name="outbox", ok=True, detail=f"{self.texting.outbox.pending} waiting"),
             Check(
                 name="accepting",
                 ok=self._started and not live.is_draining,
@@ -199,6 +217,7 @@ class Gateway:
             else:
                 texts.append(section.greeting)
             texts += [section.goodbye, section.apology]
+        texts += self.observing.recordings.phrases()
         with ProgressBar("greetings") as bar:
             await self.phrases.render_ahead(texts, bar.update)
 

@@ -37,6 +37,8 @@ async def serve(config: Config) -> None:
         archive=gateway.store,
         registry=gateway.metrics.registry,
     )
+    gateway.texting.add_routes(http)
+    gateway.observing.add_routes(http)
     if gateway.browser is not None:
         serve_browsers(http, config, gateway, gateway.browser)
     server = HttpServer(config.http, http)

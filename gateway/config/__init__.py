@@ -12,8 +12,13 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
+from gateway.config.channels import ChannelsSection
+from gateway.config.fallback import FallbackSection
+from gateway.config.outbox import OutboxSection
 from gateway.config.recording import RecordingMode, RecordingSection
+from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of
+from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
 
 
@@ -266,7 +271,10 @@ class LlmAgent(AgentBase):
     max_tokens: int = Field(default=300, ge=16, le=4096)
     timeout_s: float = Field(default=15.0, ge=1, le=120)
     history_lines: int = Field(default=40, ge=2, le=400)
-    tools: tuple[Literal["end_call", "send_message", "transfer_call"], ...] = ("end_call",)
+    tools: tuple[
+        Literal["end_call", "send_message", "transfer_call", "pause_recording", "resume_recording"],
+        ...,
+    ] = ("end_call",)
     filler: str = "One moment, please."
     second_base_url: str = ""
     """Asked when the first URL fails."""
@@ -306,6 +314,11 @@ class Config(Section):
     speech: SpeechSection = Field(default_factory=SpeechSection)
     greeting: GreetingSection = Field(default_factory=GreetingSection)
     turns: TurnsSection = Field(default_factory=TurnsSection)
+    twilio: TwilioSection = Field(default_factory=TwilioSection)
+    channels: ChannelsSection = Field(default_factory=ChannelsSection)
+    outbox: OutboxSection = Field(default_factory=OutboxSection)
+    fallback: FallbackSection = Field(default_factory=FallbackSection)
+    rooms: RoomsSection = Field(default_factory=RoomsSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),

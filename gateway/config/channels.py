@@ -68,8 +68,8 @@ class EmailSection(Section):
     def _complete(self) -> "EmailSection":
         if self.host and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", self.from_address):
             raise ValueError("from_address must be an e-mail address")
-        if bool(self.username) != (self.password_file is not None):
-            raise ValueError("username and password_file go together; set both or none")
+        if self.username and self.password_file is None:
+            raise ValueError("password_file is missing; the username is of no use without it")
         if self.username and self.security is SmtpSecurity.NONE:
             raise ValueError(
                 "a password would travel in the clear; set security to starttls or tls"

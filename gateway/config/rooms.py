@@ -16,6 +16,10 @@ class RoomsSection(Section):
     """The greeting in writing, for all agents."""
     greetings: dict[str, str] = Field(default_factory=dict)
     """The greeting of single agents, by name; empty: none."""
+    help_text: str = "This is an automated assistant. Answer STOP to get no more messages."
+    """Answers HELP where the provider does not; empty: nothing does."""
+    start_text: str = "You get messages from us again. Answer STOP to get none."
+    """Answers START, likewise."""
     history_lines: int = Field(default=60, ge=2, le=1_000)
     """Lines of a room, spoken and written, that an agent is given."""
     identities: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -54,8 +54,8 @@ class TwilioSection(Section):
             raise ValueError("auth_token_file is missing; webhooks cannot be checked without it")
         if self.account_sid and not self.api_url:
             raise ValueError("api_url is empty; leave it out for Twilio's own")
-        if bool(self.api_key_sid) != (self.api_key_secret_file is not None):
-            raise ValueError("api_key_sid and api_key_secret_file go together; set both or none")
+        if self.api_key_sid and self.api_key_secret_file is None:
+            raise ValueError("api_key_secret_file is missing; an API key is of no use without it")
         return self
 
     @property

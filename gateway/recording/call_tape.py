@@ -11,7 +11,7 @@ from gateway.errors import RecordingNotRunning
 from gateway.media.hearing import AudioGone, Ear
 from gateway.model.endpoint import Leg
 from gateway.model.events import Cleared, Marked, MediaUp, Offered
-from gateway.model.frame import SAMPLE_BYTES
+from gateway.model.frame import FRAME_MS, SAMPLE_BYTES
 from gateway.model.line import Said
 from gateway.recording.clock import TapeClock
 from gateway.recording.heard_track import HeardTrack
@@ -80,10 +80,7 @@ class CallTape:
     def dress(self, settings: AgentBase) -> AgentBase:
         """The announcement cannot be talked over: it counts only if it was heard in full."""
         changes: dict[str, object] = {}
-        if (
-            self._mode is RecordingMode.ANNOUNCE
-            and settings.early_speech is EarlySpeech.BARGE_IN
-        ):
+        if self._mode is RecordingMode.ANNOUNCE and settings.early_speech is EarlySpeech.BARGE_IN:
             changes["early_speech"] = EarlySpeech.HOLD
         greeting = told_greeting(self._mode, self._section, settings.greeting)
         self._greeting = greeting
@@ -169,13 +166,13 @@ class CallTape:
     def _begin(self, reason: str) -> None:
         if not self._apply(TapeTrigger.BEGIN):
             return
-        now = self._loop.time()
-        self._begun_s = now
-        self._written = self._clock.sample(now)
+        # The mark behind the greeting comes back with the frame that carries its end.
+        self._begun_s = self._loop.time() + FRAME_MS / 1000
+        self._written = self._clock.sample(self._begun_s)
         self._read = self._ear.position
-        self._heard = HeardTrack(self._clock, now)
+        self._heard = HeardTrack(self._clock, self._begun_s)
         self._writer.begin(self._path, self._failed_on_thread)
-        self._note(now, {"state": "started", "reason": reason, "file": self._path.name})
+        self._note(self._begun_s, {"state": "started", "reason": reason, "file": self._path.name})
 
     def close(self, at_s: float) -> None:
         """Write what was heard until the end of the call, and finish the file."""
@@ -203,9 +200,7 @@ class CallTape:
             log.warning("a recording failed while the gateway stopped", extra={"reason": reason})
 
     def _fail(self, reason: str) -> None:
-        log.error(
-            "recording stopped", extra={"call_id": self._offered.call_id, "reason": reason}
-        )
+        log.error("recording stopped", extra={"call_id": self._offered.call_id, "reason": reason})
         self._end(reason)
 
     # Sound --------------------------------------------------------------------------------------------
@@ -216,9 +211,7 @@ class CallTape:
     def see(self, event: object) -> None:
         match event:
             case Marked():
-                self._played.marked(
-                    event.name, event.played_ms, event.at_s, cleared=event.cleared
-                )
+                self._played.marked(event.name, event.played_ms, event.at_s, cleared=event.cleared)
             case Cleared():
                 self._played.cleared(event.played_ms)
             case MediaUp():
@@ -260,6 +253,7 @@ class CallTape:
 
 def told_greeting(mode: RecordingMode, section: RecordingSection, greeting: str) -> str:
     """Return the words of a greeting with what the caller must be told of the recording."""
+    parts: tuple[str, ...]
     match mode:
         case RecordingMode.ANNOUNCE:
             parts = (section.announcement, greeting)

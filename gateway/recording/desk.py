@@ -16,7 +16,7 @@ from gateway.model.events import Direction, Offered
 from gateway.recording.call_tape import CallTape, told_greeting
 from gateway.recording.files import SUFFIXES, check_format
 from gateway.recording.library import Library, RecordingFile
-from gateway.recording.tape import Note, NoTape, Tape
+from gateway.recording.tape import NoTape, Note, Tape
 from gateway.recording.writer import TapeWriter
 from gateway.sessions.routing import row_of
 

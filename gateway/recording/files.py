@@ -113,7 +113,7 @@ def _soundfile() -> Any:
     except (ImportError, OSError) as error:
         raise ConfigError(
             f'recording.format: "opus" needs the package soundfile, which cannot be loaded ({error}); '
-            "install the extra `recording`, or set recording.format = \"wav\""
+            'install the extra `recording`, or set recording.format = "wav"'
         ) from error
     return soundfile
 

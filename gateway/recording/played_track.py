@@ -13,7 +13,8 @@ from gateway.model.frame import BYTES_PER_MS, SAMPLE_BYTES, SAMPLES_PER_MS
 from gateway.recording.clock import TapeClock, silence
 
 CONTINUOUS_MS = 40
-"""Sound that follows sound within two frames of the leg's clock is taken to follow without a gap."""
+"""Frames without marks that are queued so soon after the last one sounded on without a gap: the leg had them
+in time by its own clock."""
 
 _NEVER = 2**62
 
@@ -126,18 +127,19 @@ class PlayedTrack:
                     break
                 if self._offset:
                     return self._taken, first
-                return self._not_before(max(first.queued, self._media_up)), first
+                return self._begin_of(first, self._media_up), first
             reached = self._reached.get(first)
             if reached is None:
                 break
-            if (due := self._not_before(reached.sample)) > self._taken:
-                return due, None
+            if reached.sample > self._taken:
+                return reached.sample, None
             self._position = reached.position
             del self._reached[first]
             self._queue.popleft()
         return _NEVER, None
 
-    def _not_before(self, earliest: int) -> int:
+    def _begin_of(self, sound: _Sound, media_up: int) -> int:
+        earliest = max(sound.queued, media_up)
         if self._is_sounding and earliest - self._taken <= CONTINUOUS_MS * SAMPLES_PER_MS:
             return self._taken
         return max(self._taken, earliest)

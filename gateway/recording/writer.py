@@ -193,4 +193,8 @@ def part_of(path: Path) -> Path:
 def _reason(error: Exception) -> str:
     if isinstance(error, RecordingFailed):
         return error.reason
-    return "disk_full" if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) else "disk"
+    return (
+        "disk_full"
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        else "disk"
+    )

@@ -1,0 +1,169 @@
+"""Joins all that is written: transports, outbox, letters, fallback, conversations in writing and their webhooks."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from agents.texting import build_text_agents
+from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
+from gateway.channels.durable_reception import DurableReception
+from gateway.channels.fallback.after_calls import AfterCalls
+from gateway.channels.fallback.engine import Fallback
+from gateway.channels.outbox.outbox import Outbox
+from gateway.channels.outbox.recipient_limit import RecipientLimit
+from gateway.channels.outbox.retry import RetryPolicy
+from gateway.channels.text_parts import split, utf16_length
+from gateway.config import Config
+from gateway.http import outbox as outbox_routes
+from gateway.http.hooks import ProgramHooks, TelegramHook
+from gateway.http.peer import Peers
+from gateway.http.twilio.public_url import PublicUrl
+from gateway.http.twilio.webhooks import TwilioWebhooks
+from gateway.model.line import Agent
+from gateway.model.messages import Channel
+from gateway.model.text_agent import TextAgent
+from gateway.rooms.hooks import Hooks, load_hook
+from gateway.rooms.identities import link_all
+from gateway.rooms.keyword_answers import KeywordAnswers
+from gateway.rooms.letters import Letters
+from gateway.rooms.text_desk import TextDesk
+from gateway.sessions.routing import route
+from gateway.store.message_records import MessageRecord
+from gateway.store.store import Store
+
+log = logging.getLogger(__name__)
+
+AFTER_CALLS_S = 5.0
+"""How long the end waits for the fallback to look at the last calls."""
+
+
+class TextSide:
+    """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
+
+    def __init__(self, config: Config, store: Store, agents: Mapping[str, Agent]) -> None:
+        """Raises `ConfigError`."""
+        self._config = config
+        self._store = store
+        rooms = config.rooms
+        self.agents: dict[str, TextAgent] = build_text_agents(
+            config, agents, greeting=rooms.greeting, greetings=rooms.greetings
+        )
+        self.hooks = Hooks(
+            {point: [load_hook(name) for name in names] for point, names in rooms.hooks.items()}
+        )
+        self._transports = build_transports(config)
+        self.outbox = Outbox(
+            store,
+            self._transports,
+            policy=RetryPolicy(
+                tries_most=config.outbox.tries,
+                first_s=config.outbox.first_retry_s,
+                most_s=config.outbox.longest_retry_s,
+                settle_s=config.outbox.settle_s,
+            ),
+            limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
+            on_failed=self._message_failed,
+            pending_most=config.outbox.waiting_most,
+        )
+        self.letters = Letters(store, self.outbox, self._split, clock=time.time)
+        self.fallback = Fallback(
+            store,
+            self.letters,
+            config.fallback,
+            capabilities=self.outbox.capabilities,
+            clock=time.time,
+        )
+        self.after_calls = AfterCalls(store, self.fallback)
+        self.desk = TextDesk(
+            store,
+            self.letters,
+            self._agent_for,
+            clock=time.time,
+            mode=rooms.text_greeting,
+            history_lines=rooms.history_lines,
+            hooks=self.hooks,
+        )
+        answers = KeywordAnswers(
+            store,
+            self.letters,
+            help_text=rooms.help_text,
+            start_text=rooms.start_text,
+            clock=time.time,
+        )
+        self.reception = DurableReception(
+            store,
+            on_message=self.desk.look,
+            on_receipt=self.outbox.receive,
+            on_keyword=answers.answer,
+        )
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Take up what an earlier life left, and go on. The store has started. Raises `GatewayError`."""
+        stack = self._stack
+        for transport in self._transports:
+            stack.push_async_callback(transport.close)
+        identities = self._config.rooms.identities
+        if identities:
+            at = time.time()
+            await self._store.transact(lambda connection: link_all(connection, identities, at=at))
+        stack.push_async_callback(self.outbox.close)
+        await self.outbox.start()
+        desk = asyncio.create_task(self.desk.run(), name="text desk")
+        stack.push_async_callback(_end, desk)
+        stack.push_async_callback(self.after_calls.close, AFTER_CALLS_S)
+        self.after_calls.start()
+
+    async def close(self) -> None:
+        """Stop; what waits is on disk. May be called twice."""
+        await self._stack.aclose()
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add what providers call, and the API of the outbox. Raises `ConfigError`."""
+        config = self._config
+        outbox_routes.add_routes(app, self.outbox)
+        if config.twilio.is_on:
+            TwilioWebhooks(
+                self.reception,
+                PublicUrl(config.twilio.public_url, Peers(config.http.trusted_proxies)),
+                account_sid=config.twilio.account_sid,
+                auth_tokens=[read_secret(config.twilio.auth_token_file, "twilio.auth_token_file")],
+                twilio_answers_keywords=config.twilio.answers_keywords,
+            ).add_routes(app)
+        if config.channels.webhook.secret_file is not None:
+            ProgramHooks(self.reception, [program_key(config)]).add_routes(app)
+        telegram = config.channels.telegram
+        if telegram.webhook_secret_file is not None and telegram.bot_token_file is not None:
+            secret = read_secret(
+                telegram.webhook_secret_file, "channels.telegram.webhook_secret_file"
+            )
+            # A token begins with the bot's id, which is the bot's address: it never changes.
+            bot_id = telegram_token(config).partition(":")[0]
+            TelegramHook(self.reception, secret, bot_id).add_routes(app)
+
+    # Inside -----------------------------------------------------------------------------------------
+
+    async def _message_failed(self, record: MessageRecord) -> None:
+        await self.fallback.message_failed(record)
+
+    def _agent_for(self, number: str, _channel: Channel) -> TextAgent | None:
+        """Return who writes back: the agent of the number, if it can write."""
+        name = route(self._config.numbers, number)
+        return None if name is None else self.agents.get(name)
+
+    def _split(self, channel: Channel, text: str) -> tuple[str, ...]:
+        capabilities = self.outbox.capabilities(channel)
+        if capabilities is None:
+            return (text,)
+        if channel is Channel.SMS:
+            return split(text, capabilities.text_limit)
+        return split(text, capabilities.text_limit, length=utf16_length)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
