@@ -23,11 +23,12 @@ from gateway.config.webrtc import WebrtcSection
 
 
 class LogFormat(StrEnum):
-    """How log records are printed; `auto` is console on a terminal and JSON elsewhere."""
+    """How log records are written; `auto` is console on a terminal, the journal under systemd, JSON elsewhere."""
 
     AUTO = "auto"
     CONSOLE = "console"
     JSON = "json"
+    JOURNAL = "journal"
 
 
 class GatewaySection(Section):
