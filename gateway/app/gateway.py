@@ -1,7 +1,9 @@
 """Builds the gateway from its configuration, starts it in order, stops it in reverse."""
 
 import asyncio
+import gc
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -15,6 +17,7 @@ from gateway.app.observing import Observing
 from gateway.app.processes import telephony_argv, webrtc_argv
 from gateway.app.texting import TextSide
 from gateway.config import Config
+from gateway.dialling.dialler import Dialler
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
@@ -31,6 +34,7 @@ from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.registry import SessionRegistry
+from gateway.sessions.routing import route
 from gateway.sessions.surroundings import Surroundings
 from gateway.store.store import Store
 
@@ -63,8 +67,13 @@ class Gateway:
         self.agents: dict[str, Agent] = build_agents(
             config, self.speech, LadderVoice(voices), self.observing.capabilities()
         )
-        self.texting = TextSide(config, self.store, self.agents)
+        self.texting = TextSide(config, self.store, self.agents, self.metrics)
+        self.recorder = WatchedRecorder(
+            self.store,
+            [self.texting.after_calls, self.texting.call_hooks, *self.observing.watchers()],
+        )
         self.registry = SessionRegistry(
+            rules=self.texting.call_rules,
             numbers=config.numbers,
             agents=self.agents,
             settings=config.agents,
@@ -73,9 +82,7 @@ class Gateway:
                 turns=config.turns,
                 max_call_s=config.gateway.max_call_s,
                 retry_after_s=config.sip.retry_after_s,
-                recorder=WatchedRecorder(
-                    self.store, [self.texting.after_calls, *self.observing.watchers()]
-                ),
+                recorder=self.recorder,
                 metrics=self.metrics,
                 hearing=self.hearing,
                 phrases=self.phrases,
@@ -83,6 +90,16 @@ class Gateway:
                 tapes=self.observing.recordings,
             ),
         )
+        self.dialler = Dialler(
+            self.store,
+            config.dialling,
+            config.trunks,
+            agents=self.agents.keys(),
+            agent_for=lambda number: route(config.numbers, number),
+            placed=self.registry.placed,
+            clock=time.time,
+        )
+        self.recorder.watch(self.dialler)
         self.sip: WorkerEndpoint | None = None
         self.browser: BrowserEndpoint | None = None
         if config.webrtc.enabled:
@@ -124,6 +141,9 @@ class Gateway:
         self.observing.watch_speech(self.speech)
         self.observing.watch_outbox(self.texting.outbox)
         self.observing.vitals.parts = self.checks
+        # What is there now stays: the collector would walk all of it in mid-call, for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
         stack.push_async_callback(self.registry.stop)
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
@@ -135,6 +155,8 @@ class Gateway:
             )
             stack.push_async_callback(self.sip.stop)
             await self.sip.start()
+        stack.push_async_callback(self.dialler.close)
+        await self.dialler.start(self.sip)
         if self.browser is not None:
             stack.push_async_callback(self.browser.stop)
             await self.browser.start()
@@ -151,6 +173,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""
+        self.dialler.refuse_new()
         if self.sip is not None:
             self.sip.drain()
         if self.browser is not None:

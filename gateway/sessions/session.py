@@ -20,6 +20,7 @@ from gateway.model.line import Agent, KeyPressed, TextTyped
 from gateway.recording.tape_state import TapeState
 from gateway.rooms.timeline import Fact, Kind, RoomView
 from gateway.sessions import messages
+from gateway.sessions.answering import Answering
 from gateway.sessions.chronicle import Chronicle
 from gateway.sessions.ending import Ending
 from gateway.sessions.gate import OpenReason
@@ -28,11 +29,12 @@ from gateway.sessions.inbox import Inbox
 from gateway.sessions.life import Life
 from gateway.sessions.line import SessionLine
 from gateway.sessions.own_words import OwnWords
+from gateway.sessions.placed import PlacedCall
 from gateway.sessions.preparation import Preparation, call_facts, fresh_room
 from gateway.sessions.screen import Screen
 from gateway.sessions.seat import AgentSeat
 from gateway.sessions.state import SessionState, Trigger
-from gateway.sessions.surroundings import ANSWER_BOUND_S, Surroundings
+from gateway.sessions.surroundings import Surroundings
 from gateway.sessions.tasks import CallTasks, run_each
 from gateway.sessions.timers import Timer, Timers
 from gateway.sessions.typed import Typed, TypedTexts
@@ -51,7 +53,9 @@ class Session:
         agent: Agent,
         settings: AgentBase,
         around: Surroundings,
+        placed: PlacedCall | None = None,
     ) -> None:
+        """`placed` is set for a call of ours."""
         self.tape = around.tapes.open(offered, ear, self._note_recording)
         leg, settings = self.tape.tap(leg), self.tape.dress(settings)
         self.offered = offered
@@ -66,6 +70,7 @@ class Session:
         self._life = Life(offered.call_id, self._screen.state)
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
+        self._answering = Answering(leg, ear, self._timers, placed)
         self._chronicle = Chronicle(around.recorder, around.metrics, offered)
         self._phase = GreetingPhase(
             around.greeting,
@@ -154,7 +159,7 @@ class Session:
         reason = OpenReason.HUNG_UP
         try:
             self._ear.listen(self._post)
-            self._leg.bind_ear(self._ear.number)
+            self._answering.begin()
             self._life.apply(Trigger.ROUTED)
             self._preparation.start(self._tasks)
             while self.state is not SessionState.ENDED:
@@ -214,7 +219,10 @@ class Session:
             case messages.LastWords():
                 self._ending.on_last_words(message.speech)
             case messages.CloseAsked():
-                self._ending.say_goodbye(message.cause)
+                if self._answering.is_ours and self.state is SessionState.ANSWERING:
+                    self._ending.hang_up(message.cause)  # nobody is there to be told goodbye
+                else:
+                    self._ending.say_goodbye(message.cause)
             case messages.AgentCloses():
                 self._ending.when_heard(message.cause)
             case messages.HangUpAsked():
@@ -232,7 +240,7 @@ class Session:
             case Timer.ECHO_GRACE:
                 self._seat.deliver(*self._phase.echo_grace_over(self._now()))
             case Timer.ANSWER:
-                self._ending.hang_up(HangupCause.NO_ACK)
+                self._ending.hang_up(self._answering.late_cause)
             case Timer.MAX_CALL:
                 self._ending.say_goodbye(HangupCause.MAX_DURATION)
             case Timer.CLOSING:
@@ -258,11 +266,12 @@ class Session:
         self._greeting = message.audio.speech
         if message.audio.speech is not None:
             self._words.greet(message.audio.speech, message.audio.source.value)
-        self._timers.set(Timer.ANSWER, ANSWER_BOUND_S)
-        self._leg.answer()
+        if (early := self._answering.ready()) is not None:
+            self._on_answered(early)
 
     def _on_answered(self, event: events.Answered) -> None:
-        self._timers.cancel(Timer.ANSWER)
+        if not self._answering.answered(event):
+            return
         self._chronicle.answered(event.at_s)
         self._life.apply(Trigger.ANSWERED)
         if self._life.is_over:
@@ -302,7 +311,7 @@ class Session:
         self._life.apply(Trigger.GATE_OPENED)
         room = self._room or fresh_room()
         line = SessionLine(
-            call_facts(self.offered, room, self._words.greeting_said),
+            call_facts(self.offered, room, self._words.greeting_said, self._answering.purpose),
             leg=self._leg,
             ear=self._ear,
             phase=self._phase,
@@ -359,7 +368,12 @@ class Session:
 
     def _on_agent_done(self, failure: str | None) -> None:
         """A failure while the call is being closed anyway needs no apology (we cancel it then)."""
-        if failure is not None and self.state is SessionState.CONVERSING:
+        if self.state is not SessionState.CONVERSING:
+            return
+        if failure is None:
+            # It has nothing more to say: nobody is left waiting on a line where nobody listens.
+            self._ending.when_heard(HangupCause.AGENT_HUNG_UP)
+        else:
             self._chronicle.note(Kind.AGENT_FAILED, self._now(), {"error": failure})
             self._ending.apologise(HangupCause.AGENT_FAILED)
 
