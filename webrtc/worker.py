@@ -344,7 +344,7 @@ class Worker:
         """Browsers cannot be called."""
         log.error(
             "cannot call a browser",
-            extra={"call_id": call_id, "target": target, "caller": caller},
+            extra={"call_id": call_id, "pii_target": target, "pii_caller": caller},
         )
 
     def on_signalling(self, command: commands.Signalling) -> None:

@@ -17,6 +17,7 @@ from gateway import clips
 from gateway.app.changeover import Changeover
 from gateway.app.console import ConsoleSide
 from gateway.app.drain import Drain
+from gateway.app.observing import Observing
 from gateway.app.processes import telephony_argv, webrtc_argv
 from gateway.app.texting import TextSide
 from gateway.config import AgentSection, Config
@@ -69,6 +70,7 @@ class Gateway:
         self.phrases = FixedPhrases(
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
+        self.observing = Observing(config, self.metrics, self.store)
         self.agents = self.make_agents(config)
         self.events = EventBus()
         messages = MessageAnnouncer(self.events)
@@ -87,7 +89,8 @@ class Gateway:
             registry=self.metrics.registry,
         )
         self.recorder = WatchedRecorder(
-            self.store, [self.texting.after_calls, self.texting.call_hooks]
+            self.store,
+            [self.texting.after_calls, self.texting.call_hooks, *self.observing.watchers()],
         )
         self.registry = SessionRegistry(
             rules=self.texting.call_rules,
@@ -104,6 +107,7 @@ class Gateway:
                 hearing=self.hearing,
                 phrases=self.phrases,
                 is_echo=EchoCheck(echo.is_echo),
+                tapes=self.observing.recordings,
             ),
             load=self.load,
         )
@@ -167,6 +171,11 @@ class Gateway:
             await agent.start()
         stack.push_async_callback(self.texting.close)
         await self.texting.start()
+        stack.push_async_callback(self.observing.close)
+        await self.observing.start()
+        self.observing.watch_speech(self.speech)
+        self.observing.watch_outbox(self.texting.outbox)
+        self.observing.vitals.parts = self.checks
         # What is there now stays: the collector would walk all of it in mid-call, for tens of milliseconds.
         gc.collect()
         gc.freeze()
@@ -267,7 +276,8 @@ class Gateway:
 
     def make_agents(self, config: Config) -> dict[str, Agent]:
         """Return the agents of a configuration, not started. Raises `ConfigError`."""
-        return build_agents(config, self.speech, LadderVoice(self._voices))
+        capabilities = self.observing.capabilities()
+        return build_agents(config, self.speech, LadderVoice(self._voices), capabilities)
 
     async def _close_agents(self) -> None:
         await self.changeover.close()
@@ -282,6 +292,7 @@ class Gateway:
             else:
                 texts.append(section.greeting)
             texts += [section.goodbye, section.apology]
+        texts += self.observing.recordings.phrases()
         with ProgressBar("greetings") as bar:
             await self.phrases.render_ahead(texts, bar.update)
 
