@@ -17,6 +17,11 @@ export function mask(text) {
   return `${scheme}•••`;
 }
 
+/** Return what is shown of a number now, where a press does something else. */
+export function shownNumber(text) {
+  return !isMasking || shown.has(text) ? text : mask(text);
+}
+
 /** Return an element for a number: a button that shows it, or the number itself where nothing is masked. */
 export function number(text) {
   if (!text) return h("span.is-soft", { text: "unknown" });

@@ -5,7 +5,7 @@ import { h, icon, put, say } from "./dom.js";
 import { initial, moment } from "./format.js";
 import { ICONS } from "./icons.js";
 import { empty, pageHead, pill, problem, toast } from "./parts.js";
-import { number } from "./privacy.js";
+import { number, shownNumber } from "./privacy.js";
 import { follow, lineOf } from "./transcript.js";
 
 const PAGE = 500;
@@ -85,7 +85,7 @@ export class RoomsView {
       : this.#rooms.map((room) => this.#item(room)));
     const room = this.#rooms.find((each) => each.room_id === this.#id);
     const head = this.#talk.querySelector(".room-who");
-    if (room && head) put(head, room.person, () => [person(room), h("span.is-soft", { text: `at ${room.number}` })]);
+    if (room && head) put(head, room.person, () => [h("span.room-person", {}, [number(room.person)]), h("span.is-soft", { text: `at ${room.number}` })]);
   }
 
   #item(room) {
@@ -93,12 +93,12 @@ export class RoomsView {
     return h("li.room-item", { "data-open": String(isOpen) }, [
       h("span.face", { "aria-hidden": "true", text: initial(room.person.replace(/^[a-z]+:/, "")) }),
       h("div.room-words", {}, [
-        h("div.room-line", {}, [person(room), h("span.room-time", { text: moment(room.last_at) })]),
+        h("div.room-line", {}, [h("span.room-person", { text: shownNumber(room.person) }), h("span.room-time", { text: moment(room.last_at) })]),
         h("p.room-last", { text: room.last_text ? `${OURS.has(room.last_kind) ? "Agent: " : ""}${room.last_text}` : "Nothing said yet" }),
       ]),
       h("a.card-link", {
         href: `#/rooms/${encodeURIComponent(room.room_id)}`, "aria-current": isOpen ? "true" : false,
-        "aria-label": `Room, ${moment(room.last_at)}`,
+        "aria-label": `Room of ${shownNumber(room.person).replaceAll("•", "")}, ${moment(room.last_at)}`,
       }),
     ]);
   }
@@ -202,10 +202,6 @@ export class RoomsView {
     });
     return form;
   }
-}
-
-function person(room) {
-  return h("span.room-person", {}, [number(room.person)]);
 }
 
 /** The beginning of a call in a room, with the way to its page. */

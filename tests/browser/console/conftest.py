@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from gateway.channels.webhook_signature import key_of, sign
 from tests.browser.console.browser import start_browser
-from tests.interop.gateway.conftest import SETTINGS, cache, call, wide_words, words
+from tests.interop.gateway.conftest import SETTINGS, WideWords, cache, call, wide_words, words
 from tests.interop.gateway.running_gateway import RunningGateway
 
 __all__ = ["cache", "call", "wide_words", "words"]
@@ -97,7 +97,7 @@ def token(gateway: RunningGateway) -> str:
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
+def playwright(wide_words: WideWords) -> Iterator[Playwright]:  # rendered before there is a loop
     with sync_playwright() as running:
         yield running
 
