@@ -16,10 +16,18 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from gateway.channels.webhook_signature import key_of, sign
 from tests.browser.console.browser import start_browser
-from tests.interop.gateway.conftest import SETTINGS, WideWords, cache, call, wide_words, words
+from tests.interop.gateway.conftest import (
+    SETTINGS,
+    WideWords,
+    cache,
+    call,
+    own_gateway,
+    wide_words,
+    words,
+)
 from tests.interop.gateway.running_gateway import RunningGateway
 
-__all__ = ["cache", "call", "wide_words", "words"]
+__all__ = ["cache", "call", "own_gateway", "wide_words", "words"]
 
 SECRET = base64.b64encode(b"k" * 32).decode()
 UNREACHABLE = "nobody@example.org"

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.console.conftest import UNREACHABLE, OpenConsole, Program
 from tests.browser.page.test_appearance import ENOUGH_CONTRAST, LOW_CONTRAST, NAMELESS, OUTSIDE
-from tests.interop.gateway.conftest import ASK_HOURS, GREETING, Call, Words
+from tests.interop.gateway.conftest import ASK_HOURS, GREETING, Call, StartGateway, Words
 from tests.interop.gateway.running_gateway import RunningGateway, until
 
 VIEWS = ("calls", "rooms", "outbox", "agents", "health")
@@ -32,7 +32,9 @@ def test_only_a_token_lets_in_and_signing_out_shuts_the_door(
     page.wait_for_selector("nav")
     assert token not in page.content()
     assert page.evaluate("document.cookie") == ""
-    assert page.evaluate("Object.keys(localStorage).length + Object.keys(sessionStorage).length") == 0
+    assert (
+        page.evaluate("Object.keys(localStorage).length + Object.keys(sessionStorage).length") == 0
+    )
 
     page.reload()
     page.wait_for_selector("nav")
@@ -131,17 +133,27 @@ def test_written_conversations_are_seen_and_dead_letters_are_sent_again(
     expect(page.locator(".line.by-agent", has_text="nine to five").last).to_be_visible()
 
 
-def test_a_lost_connection_is_shown_and_found_again(open_console: OpenConsole) -> None:
-    page = open_console()
+def test_a_gateway_that_starts_anew_is_noticed(own_gateway: StartGateway, browser: Browser) -> None:
+    gateway = own_gateway()
+    token = (gateway.data_dir / "api-token").read_text().strip()
+    page = browser.new_page()
+    page.set_default_timeout(15_000)
+    page.goto(f"http://127.0.0.1:{gateway.http_port}/console")
+    page.fill("#token", token)
+    page.keyboard.press("Enter")
     connection = page.locator(".connection-words")
     expect(connection).to_have_text("Live")
 
-    page.context.set_offline(True)
-    page.route("**/api/v1/events", lambda route: route.abort())
-    page.evaluate("window.dispatchEvent(new Event('offline'))")
-    page.context.set_offline(False)
-    page.unroute("**/api/v1/events")
+    gateway.stop()
+    expect(connection).to_have_text("Reconnecting")
+    gateway.start()
+
+    # Who was signed in is known to a running gateway only.
+    page.wait_for_selector(".sign-in-form")
+    page.fill("#token", token)
+    page.keyboard.press("Enter")
     expect(connection).to_have_text("Live")
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
