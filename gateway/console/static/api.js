@@ -2,6 +2,12 @@
 
 const HEADER = { "X-Offhook-Console": "1" };
 const BOUND_MS = 15_000;
+const ICON = new URL("icon.svg", import.meta.url);
+const BASE = new URL("../../", import.meta.url);
+
+/** Return the address of a path of the gateway, which may stand behind a path of a proxy. */
+export const address = (path) => new URL(path.replace(/^\//, ""), BASE).href;
+export const iconAddress = ICON.href;
 
 /** An answer other than success; `code` is stable, `message` is for people. */
 export class ApiError extends Error {
@@ -32,7 +38,7 @@ async function ask(method, path, { body, headers = {}, isSigningIn = false } = {
   }
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(address(path), options);
   } catch {
     throw new ApiError(0, "network", "The gateway does not answer.");
   }

@@ -1,6 +1,6 @@
 /** The console: signs in, draws the frame, and shows one view at a time by the address's fragment. */
 
-import { ApiError, get, signOut, whenSignedOut } from "./api.js";
+import { ApiError, get, iconAddress, signOut, whenSignedOut } from "./api.js";
 import { AgentsView } from "./agents_view.js";
 import { CallView } from "./call_view.js";
 import { CallsView } from "./calls_view.js";
@@ -109,7 +109,7 @@ function drawFrame(facts) {
       skip,
       h("header.side", {}, [
         h("a.brand", { href: "#/calls" }, [
-          h("img", { src: "/console/static/icon.svg", alt: "", width: "28", height: "28" }),
+          h("img", { src: iconAddress, alt: "", width: "28", height: "28" }),
           h("span", { text: "Offhook" }),
         ]),
         h("nav.nav", { "aria-label": "Console" }, links),

@@ -1,6 +1,6 @@
 /** The form that asks for a token. */
 
-import { signIn } from "./api.js";
+import { iconAddress, signIn } from "./api.js";
 import { h } from "./dom.js";
 
 const WORDS = {
@@ -44,7 +44,7 @@ export function signInForm(onEnter, problem = "") {
   ]);
   return h("main.sign-in", {}, [
     h("section.sign-in-card", { "aria-labelledby": "sign-in-title" }, [
-      h("img", { src: "/console/static/icon.svg", alt: "", width: "48", height: "48" }),
+      h("img", { src: iconAddress, alt: "", width: "48", height: "48" }),
       h("h1.sign-in-title", { id: "sign-in-title", text: "Offhook console" }),
       h("p.sign-in-words", { text: "Calls, rooms and messages of this gateway." }),
       form,

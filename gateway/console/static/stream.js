@@ -1,5 +1,7 @@
 /** The gateway's events: comes back by itself, and says when something may have been missed. */
 
+import { address } from "./api.js";
+
 const KINDS = ["live", "line", "call_offered", "call_ended", "message", "inbox"];
 const PATIENCE_MS = 3_000;
 
@@ -15,7 +17,7 @@ export class Stream extends EventTarget {
 
   open() {
     this.close();
-    const source = new EventSource("/api/v1/events");
+    const source = new EventSource(address("/api/v1/events"));
     this.#source = source;
     source.addEventListener("hello", (event) => {
       this.#say("open");

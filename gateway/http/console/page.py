@@ -100,8 +100,12 @@ def add_routes(app: web.Application, files: Mapping[str, StaticFile]) -> None:
             raise web.HTTPNotFound
         return _answer(request, file)
 
+    async def without_slash(_request: web.Request) -> web.Response:
+        # The page names its files relative to here, so that a path of a proxy before it does no harm.
+        return web.Response(status=308, headers={"Location": "../console", **PAGE_HEADERS})
+
     app.router.add_get(PAGE_PATH, page)
-    app.router.add_get(PAGE_PATH + "/", page)
+    app.router.add_get(PAGE_PATH + "/", without_slash)
     app.router.add_get(STATIC_PATH + "/{name}", static)
 
 

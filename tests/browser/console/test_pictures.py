@@ -2,19 +2,73 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.console.conftest import UNREACHABLE, OpenConsole, Program
-from tests.interop.gateway.caller import Caller
-from tests.interop.gateway.conftest import ASK_ADDRESS, ASK_HOURS, INTERRUPT, Call, Words
+from tests.browser.console.conftest import SECRET, UNREACHABLE, OpenConsole, Program
+from tests.interop.gateway.conftest import (
+    ASK_ADDRESS,
+    ASK_HOURS,
+    FAQ,
+    INTERRUPT,
+    Call,
+    WideWords,
+)
 from tests.interop.gateway.running_gateway import RunningGateway, until
+from tests.interop.support.web_caller import WebCaller
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
-BYTES_MOST = 600_000
+BYTES_MOST = 400_000
+
+SETTINGS = f"""
+[turns]
+reprompt_after_s = 60
+[agents.reception]
+kind = "receptionist"
+greeting = "Hello, this is the harbour clinic. How can I help you?"
+{FAQ.format(name="reception")}
+[agents.night]
+kind = "receptionist"
+greeting = "Good evening. The clinic is closed now, but I can take a message, or tell you when we are open."
+early_speech = "barge_in"
+{FAQ.format(name="night")}
+[agents.echo]
+kind = "echo"
+[[numbers]]
+number = "+4930555010"
+agent = "reception"
+[[numbers]]
+number = "night"
+agent = "night"
+[[numbers]]
+number = "echo"
+agent = "echo"
+[[numbers]]
+number = "desk"
+agent = "reception"
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path, program: Program
+) -> Iterator[RunningGateway]:
+    directory = tmp_path_factory.mktemp("clinic")
+    (directory / "secret").write_text(SECRET)
+    channel = f'[channels.webhook]\nurl = "{program.url}"\nsecret_file = "secret"\n'
+    with RunningGateway(directory, cache, channel + SETTINGS) as gateway:
+        yield gateway
+    assert not gateway.troubles()
+
+
+@pytest.fixture(scope="module")
+def token(gateway: RunningGateway) -> str:
+    return (gateway.data_dir / "api-token").read_text().strip()
 
 
 @pytest.fixture
@@ -31,48 +85,62 @@ def take(page: Page, path: Path) -> None:
 
 
 @pytest.fixture
-def busy(gateway: RunningGateway, program: Program, call: Call, words: Words) -> Caller:
-    """Some messages, a call that has had turns and an interruption, one in its greeting, one to the echo."""
-    program.write(gateway, "ann@example.org", "When are you open?")
+def busy(
+    gateway: RunningGateway, program: Program, call: Call, wide_words: WideWords
+) -> Iterator[str]:
+    """Messages, a call that is over, one with turns and an interruption, one at its question, one greeted."""
+    program.write(gateway, "jonas@example.org", "When are you open?")
     program.write(gateway, UNREACHABLE, "Where are you?")
-    main = call(gateway)
-    gateway.wait_for(main.number, "gate_opened")
-    main.say(words(ASK_HOURS))
-    gateway.wait_for_words(main.number, "nine to five")
-    main.say(words(ASK_ADDRESS))
-    time.sleep(4.2)
-    main.say(words(INTERRUPT))
-    time.sleep(6)
-    echo = call(gateway, "echo")
-    gateway.wait_for(echo.number, "gate_opened")
-    echo.say(words(ASK_HOURS))
-    greeted = call(gateway, "long")
-    gateway.wait_for(greeted.number, "greeting_started")
-    main.say(words(ASK_HOURS))
-    return main
+    with ExitStack() as stack:
+
+        def browser_call(agent: str, subject: str, name: str) -> WebCaller:
+            minted = gateway.mint(agent, subject, name=name)
+            caller = WebCaller(gateway.web_url(agent), token=minted)
+            return stack.enter_context(caller).call()
+
+        over = call(gateway)
+        gateway.wait_for(over.number, "gate_opened")
+        gateway.get(
+            f"/api/v1/calls/{gateway.call_of(over.number)['call_id']}/hangup", method="POST"
+        )
+        main = browser_call("reception", "+49301234567", "Ann Miller")
+        gateway.wait_for("web:+49301234567", "gate_opened", 20)
+        main.say(wide_words(ASK_HOURS))
+        gateway.wait_for_words("web:+49301234567", "nine to five")
+        main.say(wide_words(ASK_ADDRESS))
+        time.sleep(4.2)
+        main.say(wide_words(INTERRUPT))
+        second = browser_call("reception", "+49307654321", "Jonas Weber")
+        gateway.wait_for("web:+49307654321", "gate_opened", 20)
+        second.say(wide_words(ASK_ADDRESS))
+        time.sleep(2)
+        second.say(wide_words(ASK_HOURS))
+        greeted = call(gateway, "night")
+        gateway.wait_for(greeted.number, "greeting_started")
+        main.say(wide_words(ASK_HOURS))
+        yield "web:+49301234567"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_has_its_picture(
     gateway: RunningGateway,
-    busy: Caller,
+    busy: str,
     open_console: OpenConsole,
     folder: Path,
     scheme: str,
 ) -> None:
-    call_id = gateway.call_of(busy.number)["call_id"]
-    room_id = gateway.call_of(busy.number)["room_id"]
+    record = gateway.call_of(busy)
     desktop = open_console(viewport=DESKTOP, color_scheme=scheme, reduced_motion="reduce")
     desktop.wait_for_selector(".call-card")
     take(desktop, folder / f"calls-{scheme}.png")
-    desktop.goto(f"{desktop.url.partition('#')[0]}#/calls/{call_id}")
+    address = desktop.url.partition("#")[0]
+    desktop.goto(f"{address}#/calls/{record['call_id']}")
     desktop.wait_for_selector(".time-greeting")
     take(desktop, folder / f"call-{scheme}.png")
     phone = open_console(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")
     phone.wait_for_selector(".call-card")
     take(phone, folder / f"phone-calls-{scheme}.png")
-    address = phone.url.partition("#")[0]
-    phone.goto(f"{address}#/calls/{call_id}")
+    phone.goto(f"{address}#/calls/{record['call_id']}")
     phone.wait_for_selector(".time-greeting")
     take(phone, folder / f"phone-call-{scheme}.png")
     until(
@@ -84,7 +152,7 @@ def test_every_view_has_its_picture(
         for name in ("rooms", "outbox", "agents", "health"):
             page.goto(f"{address}#/{name}")
             take(page, folder / f"{kind}{name}-{scheme}.png")
-        page.goto(f"{address}#/rooms/{room_id}")
+        page.goto(f"{address}#/rooms/{record['room_id']}")
         take(page, folder / f"{kind}room-{scheme}.png")
     stranger = open_console(sign_in=False, viewport=DESKTOP, color_scheme=scheme)
     take(stranger, folder / f"sign-in-{scheme}.png")
