@@ -91,7 +91,7 @@ export class RoomsView {
   #item(room) {
     const isOpen = room.room_id === this.#id;
     return h("li.room-item", { "data-open": String(isOpen) }, [
-      h("span.face", { "aria-hidden": "true", text: initial(room.person.replace(/^[a-z]+:/, "")) }),
+      face(room.person),
       h("div.room-words", {}, [
         h("div.room-line", {}, [h("span.room-person", { text: shownNumber(room.person) }), h("span.room-time", { text: moment(room.last_at) })]),
         h("p.room-last", { text: room.last_text ? `${OURS.has(room.last_kind) ? "Agent: " : ""}${room.last_text}` : "Nothing said yet" }),
@@ -202,6 +202,13 @@ export class RoomsView {
     });
     return form;
   }
+}
+
+/** A letter for who has one, a handset for who has only a number. */
+function face(person) {
+  const name = person.replace(/^[a-z]+:/, "");
+  const isNumber = /^[+\d]/.test(name);
+  return h("span.face", { "aria-hidden": "true", text: isNumber ? "" : initial(name) }, isNumber ? [icon(ICONS.calls)] : []);
 }
 
 /** The beginning of a call in a room, with the way to its page. */
