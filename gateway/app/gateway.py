@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -15,6 +16,7 @@ from gateway import clips
 from gateway.app.processes import telephony_argv, webrtc_argv
 from gateway.app.texting import TextSide
 from gateway.config import Config
+from gateway.dialling.dialler import Dialler
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
@@ -31,6 +33,7 @@ from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.registry import SessionRegistry
+from gateway.sessions.routing import route
 from gateway.sessions.surroundings import Surroundings
 from gateway.store.store import Store
 
@@ -61,7 +64,11 @@ class Gateway:
         )
         self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
         self.texting = TextSide(config, self.store, self.agents, self.metrics)
+        self.recorder = WatchedRecorder(
+            self.store, [self.texting.after_calls, self.texting.call_hooks]
+        )
         self.registry = SessionRegistry(
+            rules=self.texting.call_rules,
             numbers=config.numbers,
             agents=self.agents,
             settings=config.agents,
@@ -70,13 +77,23 @@ class Gateway:
                 turns=config.turns,
                 max_call_s=config.gateway.max_call_s,
                 retry_after_s=config.sip.retry_after_s,
-                recorder=WatchedRecorder(self.store, [self.texting.after_calls]),
+                recorder=self.recorder,
                 metrics=self.metrics,
                 hearing=self.hearing,
                 phrases=self.phrases,
                 is_echo=EchoCheck(echo.is_echo),
             ),
         )
+        self.dialler = Dialler(
+            self.store,
+            config.dialling,
+            config.trunks,
+            agents=self.agents.keys(),
+            agent_for=lambda number: route(config.numbers, number),
+            placed=self.registry.placed,
+            clock=time.time,
+        )
+        self.recorder.watch(self.dialler)
         self.sip: WorkerEndpoint | None = None
         self.browser: BrowserEndpoint | None = None
         if config.webrtc.enabled:
@@ -127,6 +144,8 @@ class Gateway:
             )
             stack.push_async_callback(self.sip.stop)
             await self.sip.start()
+        stack.push_async_callback(self.dialler.close)
+        await self.dialler.start(self.sip)
         if self.browser is not None:
             stack.push_async_callback(self.browser.stop)
             await self.browser.start()
@@ -143,6 +162,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""
+        self.dialler.refuse_new()
         if self.sip is not None:
             self.sip.drain()
         if self.browser is not None:

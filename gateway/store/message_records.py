@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from gateway.model.messages import Channel, Media, MessageStatus, OutboundMessage, Template
 from gateway.store.clean import clean
+from gateway.store.identity import LONGEST
 
 
 class Outcome(StrEnum):
@@ -91,6 +92,9 @@ def to_row(message: OutboundMessage) -> dict[str, Any]:
         "media": media_row(message.media),
         "cause": message.cause,
         "not_after": message.not_after,
+        "buttons": [clean(button) for button in message.buttons],
+        "subject": clean(message.subject)[:LONGEST],
+        "reply_to": clean(message.reply_to)[:LONGEST],
     }
 
 
@@ -123,6 +127,9 @@ def to_record(row: Row[Any], *, before: str | None = None) -> MessageRecord:
             template=Template(**template) if template else None,
             media=to_media(row.media),
             not_after=row.not_after,
+            buttons=tuple(row.buttons),
+            subject=row.subject,
+            reply_to=row.reply_to,
         ),
         status=MessageStatus(row.status),
         created_at=row.created_at,

@@ -14,10 +14,12 @@ from gateway.store.message_records import MessageRecord, Outcome, to_record, to_
 from gateway.store.message_states import RECEIPTS, Trigger, advance, may_replay
 from gateway.store.people import is_opted_out
 from gateway.store.receipt_writes import apply_early_receipts
+from gateway.store.room_access import access
 from gateway.store.schema_messages import message_attempts, messages
 
 OPTED_OUT = "opted_out"
 EXPIRED = "expired"
+MUTED = "muted"
 
 
 class Acceptance(StrEnum):
@@ -28,6 +30,8 @@ class Acceptance(StrEnum):
     """There is a message for this cause."""
     OPTED_OUT = "opted_out"
     """The person wants no messages; nothing was written down."""
+    MUTED = "muted"
+    """The channel is muted in this room, or closed to agents; nothing was written down."""
     FULL = "full"
     """Too much waits already; nothing was written down."""
 
@@ -37,7 +41,7 @@ class Verdict(StrEnum):
 
     SEND = "send"
     STOPPED = "stopped"
-    """Not any more: opted out, too late."""
+    """Not any more: opted out, muted, too late."""
     GONE = "gone"
     """It is settled already, or another attempt has begun."""
 
@@ -71,6 +75,8 @@ def accept(
         return (Acceptance.ACCEPTED if again else Acceptance.DUPLICATE), known
     if is_opted_out(connection, message.channel, message.recipient):
         return Acceptance.OPTED_OUT, ""
+    if access(connection, message.room_id, message.channel).is_muted:
+        return Acceptance.MUTED, ""
     connection.execute(
         insert(messages).values(
             **to_row(message),
@@ -104,6 +110,12 @@ def claim(
         _end_attempt(connection, row, Outcome.UNKNOWN, at=at)
     if is_opted_out(connection, Channel(row.channel), row.recipient):
         failure = Failure(code=OPTED_OUT, detail="the person wants no messages")
+        return Claim(
+            verdict=Verdict.STOPPED,
+            record=_settle(connection, row, Trigger.REFUSED, failure, at=at),
+        )
+    if access(connection, row.room_id, Channel(row.channel)).is_muted:
+        failure = Failure(code=MUTED, detail="the channel is muted in this room")
         return Claim(
             verdict=Verdict.STOPPED,
             record=_settle(connection, row, Trigger.REFUSED, failure, at=at),

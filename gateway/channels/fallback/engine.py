@@ -15,10 +15,11 @@ from gateway.channels.fallback.quiet_hours import QuietHours, clock_time
 from gateway.channels.fallback.triggers import Trigger, trigger_of
 from gateway.config.fallback import FallbackSection
 from gateway.model.messages import Channel, ChannelCapabilities, Template
+from gateway.rooms.access import OPEN
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.text_lines import digest
 from gateway.rooms.timeline import Entry, Fact, Kind
-from gateway.store import people, room_lines
+from gateway.store import people, room_access, room_lines
 from gateway.store.message_records import MessageRecord
 from gateway.store.outbox_writes import Acceptance, get
 from gateway.store.transactor import Transactor
@@ -173,11 +174,12 @@ class Fallback:
         now: float,
     ) -> Standing:
         configured = self._section.senders_of(number)
+        rules = room_access.all_access(connection, room_id)
         ours = {one: number for one in known.NUMBER_CHANNELS if number.startswith("+")}
         senders = {
             one: sender
             for one, sender in {**ours, **configured}.items()
-            if self._capabilities(one) is not None
+            if self._capabilities(one) is not None and rules.get(one, OPEN).may_write(BY)
         }
         return known.standing_of(
             connection,
