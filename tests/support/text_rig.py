@@ -132,6 +132,16 @@ class TextRig:
         query = select(messages).where(messages.c.room_id == room_id).order_by(messages.c.seq)
         return list(await self.store.read(lambda c: c.execute(query).all()))
 
+    async def rows_of(self, recipient: str) -> list[Any]:
+        """Return the outbox's rows of one recipient, in order."""
+        query = select(messages).where(messages.c.recipient == recipient).order_by(messages.c.seq)
+        return list(await self.store.read(lambda c: c.execute(query).all()))
+
+    async def lines(self, room_id: str) -> list[Any]:
+        """Return a room's timeline."""
+        query = select(timeline).where(timeline.c.room_id == room_id).order_by(timeline.c.seq)
+        return list(await self.store.read(lambda c: c.execute(query).all()))
+
     def taken(self, address: str) -> list[Taken]:
         """Return what Twilio took for an address."""
         return [item for item in self.twilio.taken if item.to == address]
