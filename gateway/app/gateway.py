@@ -1,6 +1,7 @@
 """Builds the gateway from its configuration, starts it in order, stops it in reverse."""
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -62,9 +63,12 @@ class Gateway:
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
         self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
-        self.texting = TextSide(config, self.store, self.agents)
-        self.recorder = WatchedRecorder(self.store, [self.texting.after_calls])
+        self.texting = TextSide(config, self.store, self.agents, self.metrics)
+        self.recorder = WatchedRecorder(
+            self.store, [self.texting.after_calls, self.texting.call_hooks]
+        )
         self.registry = SessionRegistry(
+            rules=self.texting.call_rules,
             numbers=config.numbers,
             agents=self.agents,
             settings=config.agents,
@@ -126,6 +130,9 @@ class Gateway:
             await agent.start()
         stack.push_async_callback(self.texting.close)
         await self.texting.start()
+        # What is there now stays: the collector would walk all of it in mid-call, for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
         stack.push_async_callback(self.registry.stop)
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(

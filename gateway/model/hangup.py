@@ -33,6 +33,8 @@ class HangupCause(StrEnum):
     """The caller stayed silent through all reprompts."""
     NO_ROUTE = "no_route"
     """No agent is configured for the dialled number."""
+    NOT_ALLOWED = "not_allowed"
+    """The room's rules let no call of this person through."""
     CAPACITY = "capacity"
     """Refused: the admission limit was reached."""
     DRAINING = "draining"
@@ -78,6 +80,7 @@ _GROUPS: dict[HangupCause, HangupGroup] = {
     HangupCause.MAX_DURATION: HangupGroup.NORMAL,
     HangupCause.NO_INPUT: HangupGroup.NORMAL,
     HangupCause.NO_ROUTE: HangupGroup.US,
+    HangupCause.NOT_ALLOWED: HangupGroup.US,
     HangupCause.CAPACITY: HangupGroup.US,
     HangupCause.DRAINING: HangupGroup.US,
     HangupCause.UNACCEPTABLE_MEDIA: HangupGroup.NETWORK,
@@ -97,6 +100,7 @@ _GROUPS: dict[HangupCause, HangupGroup] = {
 
 SIP_STATUS: dict[HangupCause, int] = {
     HangupCause.NO_ROUTE: 404,
+    HangupCause.NOT_ALLOWED: 603,
     HangupCause.CAPACITY: 503,
     HangupCause.DRAINING: 503,
     HangupCause.UNACCEPTABLE_MEDIA: 488,

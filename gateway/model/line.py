@@ -207,8 +207,8 @@ class Agent(Protocol):
     async def converse(self, line: Line) -> None:
         """Hold the conversation; returns when the agent has nothing more to do on the line.
 
-        Returning does not end the call by itself: call `line.hang_up`. Raising ends the call with
-        `AGENT_FAILED` after a spoken apology. Cancelled when the call ends.
+        Returning ends the call when the last words were heard. Raising ends it with `AGENT_FAILED` after
+        a spoken apology. Cancelled when the call ends.
         """
 
     def phrases(self) -> Sequence[str]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.config import AgentBase, NumberSection
 from gateway.errors import CallNotFound, HearingFull
@@ -11,10 +12,11 @@ from gateway.model.endpoint import Leg, LegListener
 from gateway.model.events import Direction, LegEvent, Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent
+from gateway.rooms.access import ChannelAccess
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions.chronicle import Chronicle
 from gateway.sessions.placed import PlacedCalls
-from gateway.sessions.preparation import find_room, fresh_room, our_number
+from gateway.sessions.preparation import find_room, fresh_room, our_number, person_of
 from gateway.sessions.routing import route
 from gateway.sessions.session import Session
 from gateway.sessions.state import SessionState
@@ -42,6 +44,16 @@ class RegistryStatistics:
     is_draining: bool
 
 
+class RoomRules(Protocol):
+    """What rooms say of their calls. Methods return at once."""
+
+    def agent(self, number: str, person: str) -> str:
+        """Return whom the room of a person at our number names; empty if it names nobody."""
+
+    def voice(self, number: str, person: str) -> ChannelAccess:
+        """Return the room's rules for calls."""
+
+
 class _NobodyListens:
     """Listener of a leg that was refused at once: its end was written down already."""
 
@@ -59,7 +71,9 @@ class SessionRegistry:
         agents: Mapping[str, Agent],
         settings: Mapping[str, AgentBase],
         around: Surroundings,
+        rules: RoomRules | None = None,
     ) -> None:
+        self._rules = rules
         self._numbers = tuple(numbers)
         self._agents = agents
         self._settings = settings
@@ -86,6 +100,8 @@ class SessionRegistry:
             offered = placed.as_offered(offered)
         if self._is_draining:
             return self._refuse(leg, offered, HangupCause.DRAINING)
+        if not self._may_converse(offered):
+            return self._refuse(leg, offered, HangupCause.NOT_ALLOWED)
         name = self._agent_of(offered)
         if name is None or name not in self._agents:
             return self._refuse(leg, offered, HangupCause.NO_ROUTE)
@@ -112,8 +128,19 @@ class SessionRegistry:
         return session
 
     def _agent_of(self, offered: Offered) -> str | None:
-        """Return who is to take a call: the agent that the offer names, else the one of the number."""
-        return offered.agent or route(self._numbers, our_number(offered))
+        """Return who is to take a call: the agent that the offer, the room or the number names."""
+        if offered.agent:
+            return offered.agent
+        if self._rules is not None:
+            own = self._rules.agent(our_number(offered), person_of(offered))
+            if own in self._agents:
+                return own
+        return route(self._numbers, our_number(offered))
+
+    def _may_converse(self, offered: Offered) -> bool:
+        if self._rules is None:
+            return True
+        return self._rules.voice(our_number(offered), person_of(offered)).may_converse
 
     def on_refused(self, offered: Offered, cause: HangupCause) -> None:
         """Write down a call that an endpoint has refused by itself."""

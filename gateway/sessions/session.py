@@ -353,7 +353,12 @@ class Session:
 
     def _on_agent_done(self, failure: str | None) -> None:
         """A failure while the call is being closed anyway needs no apology (we cancel it then)."""
-        if failure is not None and self.state is SessionState.CONVERSING:
+        if self.state is not SessionState.CONVERSING:
+            return
+        if failure is None:
+            # It has nothing more to say: nobody is left waiting on a line where nobody listens.
+            self._ending.when_heard(HangupCause.AGENT_HUNG_UP)
+        else:
             self._chronicle.note(Kind.AGENT_FAILED, self._now(), {"error": failure})
             self._ending.apologise(HangupCause.AGENT_FAILED)
 

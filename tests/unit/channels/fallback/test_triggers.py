@@ -11,6 +11,7 @@ ENDED_WELL = {
     Cause.MAX_DURATION,
     Cause.NO_INPUT,
     Cause.NO_ROUTE,
+    Cause.NOT_ALLOWED,
     Cause.REJECTED,
 }
 LOST = {
