@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -118,6 +119,15 @@ class UserAgent:
         self._endpoint.libHandleEvents(POLL_MS)
         self._calls.reap()
         self.trunks.poll(time.monotonic())
+
+    def allow(self, networks: Sequence[str]) -> None:
+        """Let only these networks, and the trunks', reach the listeners from now on.
+
+        Raises `EndpointError`, changing nothing. Connections that are there already (TCP) keep the networks of when they came.
+        """
+        program = source_filter.build_program((*networks, *self._trunk_networks()))
+        for listener in self.listeners:
+            source_filter.attach(listener.socket, program)
 
     def maintain(self) -> None:
         """Once in a while: give surplus ports back and collect garbage, on this thread."""
@@ -290,11 +300,13 @@ class UserAgent:
             setattr(opus, name, value)
         self._endpoint.setCodecOpusConfig(opus)
 
+    def _trunk_networks(self) -> list[str]:
+        return [net for one in self._trunk_sections.values() for net in one.allowed_networks]
+
     def _listen(self) -> None:
         """Open the transports, each with its source filter in place before the first poll."""
         kinds = {SipTransport.UDP: pj.PJSIP_TRANSPORT_UDP, SipTransport.TCP: pj.PJSIP_TRANSPORT_TCP}
-        networks = [net for one in self._trunk_sections.values() for net in one.allowed_networks]
-        program = source_filter.build_program((*self._sip.allow, *networks))
+        program = source_filter.build_program((*self._sip.allow, *self._trunk_networks()))
         port = self._sip.port
         for transport in self._sip.transports:
             settings = pj.TransportConfig()

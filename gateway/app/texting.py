@@ -22,6 +22,8 @@ from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
 from gateway.config import Config
+from gateway.dialling.dialler import Dialler
+from gateway.dialling.voice_transport import VoiceTransport
 from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
 from gateway.http import room_rules as room_rules_routes
@@ -46,6 +48,7 @@ from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
 
+SETTLE_LOOK_S = 0.1
 AFTER_CALLS_S = 5.0
 """How long the end waits for the fallback to look at the last calls."""
 
@@ -54,7 +57,12 @@ class TextSide:
     """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
 
     def __init__(
-        self, config: Config, store: Store, agents: Mapping[str, Agent], metrics: Metrics
+        self,
+        config: Config,
+        store: Store,
+        agents: Mapping[str, Agent],
+        metrics: Metrics,
+        dialler: Dialler | None = None,
     ) -> None:
         """Raises `ConfigError`."""
         self._config = config
@@ -68,7 +76,10 @@ class TextSide:
         )
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store)
+        self._voice = None if dialler is None else VoiceTransport(dialler, store)
         self._transports = build_transports(config, store)
+        if self._voice is not None:
+            self._transports.append(self._voice)
         tally = Tally(
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
@@ -138,6 +149,8 @@ class TextSide:
         await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()
+        if self._voice is not None:
+            await self._voice.start(self.outbox.receive)
         desk = asyncio.create_task(self.desk.run(), name="text desk")
         stack.push_async_callback(_end, desk)
         files = asyncio.create_task(self._files.run(), name="files")
@@ -178,6 +191,32 @@ class TextSide:
             TelegramHook(self.reception, secret, bot_id).add_routes(app)
         add_teams(app, config, self._store, self.reception, self._stack)
 
+    def replace(
+        self, config: Config, old: Mapping[str, Agent], agents: Mapping[str, Agent]
+    ) -> None:
+        """Answer by these agents and routes from now on; unchanged ones remember their dialogues."""
+        before, rooms = self._config.rooms, config.rooms
+        made = build_text_agents(config, agents, greeting=rooms.greeting, greetings=rooms.greetings)
+        if (before.greeting, before.greetings) == (rooms.greeting, rooms.greetings):
+            made |= {
+                name: known
+                for name, known in self.agents.items()
+                if name in made and old.get(name) is agents.get(name)
+            }
+        self.agents = made
+        self._config = config
+
+    async def settle(self, bound_s: float) -> None:
+        """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""
+        deadline_s = time.monotonic() + bound_s
+        while not self.after_calls.is_idle or self.outbox.pending:
+            if time.monotonic() >= deadline_s:
+                log.info(
+                    "messages wait for the next start", extra={"messages": self.outbox.pending}
+                )
+                return
+            await asyncio.sleep(SETTLE_LOOK_S)
+
     # Inside -----------------------------------------------------------------------------------------
 
     async def _message_failed(self, record: MessageRecord) -> None:
@@ -190,7 +229,7 @@ class TextSide:
 
     def _split(self, channel: Channel, text: str) -> tuple[str, ...]:
         capabilities = self.outbox.capabilities(channel)
-        if capabilities is None:
+        if capabilities is None or channel is Channel.VOICE:  # in two parts it would be two calls
             return (text,)
         if channel is Channel.SMS:
             return split(text, capabilities.text_limit)

@@ -107,12 +107,12 @@ class Dialler:
         section: DiallingSection,
         trunks: Mapping[str, TrunkSection],
         *,
-        agents: Collection[str],
+        agents: Callable[[], Collection[str]],
         agent_for: Callable[[str], str | None],
         placed: PlacedCalls,
         clock: Callable[[], float],
     ) -> None:
-        """`agent_for` tells whose number one of ours is."""
+        """`agents` are those there are now; `agent_for` tells whose number one of ours is."""
         self._database = database
         self._section = section
         self._trunks = trunks
@@ -147,6 +147,10 @@ class Dialler:
         """Begin, with what a crash left unsettled. Raises `StoreError`."""
         self._line = line
         await self._database.transact(dialled.settle_leftovers)
+
+    def replace_rules(self, section: DiallingSection) -> None:
+        """Go by other rules from now on; calls that go on keep theirs."""
+        self._section = section
 
     def refuse_new(self) -> None:
         """Place no calls from now on."""
@@ -183,7 +187,7 @@ class Dialler:
             return known
         route = self.check(request)
         agent = request.agent or self._agent_for(route.caller_id) or ""
-        if agent not in self._agents:
+        if agent not in self._agents():
             raise DialRefused(
                 "no_agent",
                 f"there is no agent {agent!r}" if agent else "no agent has this number; name one",

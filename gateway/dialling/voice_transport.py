@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection
 
-from gateway.dialling.dialler import Dialler, DialledEnd, DialRequest
+from gateway.dialling.dialler import DialledEnd, Dialler, DialRequest
 from gateway.dialling.policy import Refusal
 from gateway.errors import DialFailed, DialRefused, StoreError
 from gateway.model.messages import (
@@ -37,6 +37,7 @@ BUSY_RETRY_S = 20.0
 LEFT_S = 2 * 86_400.0
 """So far back calls of an earlier life are looked for whose message was not told of."""
 CLOSE_S = 2.0
+SKEW_S = 60.0
 
 ReceiveReceipt = Callable[[Receipt], Awaitable[object]]
 
@@ -63,15 +64,15 @@ class VoiceTransport:
         self._receive = receive
         since = self._clock() - LEFT_S
         left = await self._database.read(
-            lambda connection: dialled.outcomes(
-                connection, cause_prefix=MESSAGE_CAUSE, since=since
-            )
+            lambda connection: dialled.outcomes(connection, cause_prefix=MESSAGE_CAUSE, since=since)
         )
         for call in left:
             if call.why is not None:
                 # Told before, it changes nothing.
                 await receive(
-                    self._receipt(call.call_id, call.cause, call.why, was_answered=call.was_answered)
+                    self._receipt(
+                        call.call_id, call.cause, call.why, was_answered=call.was_answered
+                    )
                 )
 
     # Transport --------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ class VoiceTransport:
 
         def look(connection: Connection) -> dialled.Outcome | None:
             cause = f"{MESSAGE_CAUSE}{message.message_id}"
-            found = dialled.outcomes(connection, cause_prefix=cause, since=0.0)
+            found = dialled.outcomes(connection, cause_prefix=cause, since=since - SKEW_S)
             mine = next((call for call in found if call.cause == cause), None)
             if mine is not None and not mine.has_record and not self._dialler.is_live(mine.call_id):
                 dialled.release(connection, mine.call_id)
@@ -131,9 +132,7 @@ class VoiceTransport:
             return None
         if call.why is None:
             return Accepted(provider_id=call.call_id)
-        receipt = self._receipt(
-            call.call_id, call.cause, call.why, was_answered=call.was_answered
-        )
+        receipt = self._receipt(call.call_id, call.cause, call.why, was_answered=call.was_answered)
         if receipt.status is MessageStatus.FAILED:
             self._tell_soon(receipt)
         return Accepted(provider_id=call.call_id)
@@ -147,9 +146,7 @@ class VoiceTransport:
     def _ended(self, end: DialledEnd) -> None:
         if end.cause.startswith(MESSAGE_CAUSE):
             self._tell_soon(
-                self._receipt(
-                    end.call_id, end.cause, end.why.value, was_answered=end.was_answered
-                )
+                self._receipt(end.call_id, end.cause, end.why.value, was_answered=end.was_answered)
             )
 
     def _receipt(self, call_id: str, cause: str, why: str, *, was_answered: bool) -> Receipt:

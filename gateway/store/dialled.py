@@ -12,7 +12,6 @@ from gateway.dialling.policy import DAY_S, HOUR_S, Usage
 from gateway.store.schema import calls
 from gateway.store.schema_dialled import dialled
 
-
 MESSAGE_CAUSE = "message:"
 """Begins the cause of calls by which a message reaches somebody; the message's id follows."""
 

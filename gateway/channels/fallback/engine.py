@@ -19,7 +19,7 @@ from gateway.rooms.access import OPEN
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.text_lines import digest
 from gateway.rooms.timeline import Entry, Fact, Kind
-from gateway.store import people, room_access, room_lines
+from gateway.store import dialled, people, room_access, room_lines
 from gateway.store.message_records import MessageRecord
 from gateway.store.outbox_writes import Acceptance, get
 from gateway.store.transactor import Transactor
