@@ -123,7 +123,8 @@ class UserAgent:
     def allow(self, networks: Sequence[str]) -> None:
         """Let only these networks, and the trunks', reach the listeners from now on.
 
-        Raises `EndpointError`, changing nothing. Connections that are there already (TCP) keep the networks of when they came.
+        Connections that are there already (TCP) keep the networks of when they came. Raises `EndpointError`,
+        changing nothing.
         """
         program = source_filter.build_program((*networks, *self._trunk_networks()))
         for listener in self.listeners:

@@ -66,17 +66,18 @@ class PlacedAs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DialledEnd:
-    """How a call of ours ended."""
+class DialledNews:
+    """A call of ours was answered, or ended."""
 
     call_id: str
     cause: str
     """Why it was placed: what was given to `dial`."""
     was_answered: bool
-    why: HangupCause
+    why: HangupCause | None
+    """Why it ended; None while it goes on."""
 
 
-OnEnded = Callable[[DialledEnd], None]
+OnNews = Callable[[DialledNews], None]
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ class Dialler:
         self._line: Line | None = None
         self._is_closed = False
         self._live: dict[str, _Live] = {}
-        self._on_ended: list[OnEnded] = []
+        self._on_news: list[OnNews] = []
         self._settling: set[asyncio.Task[None]] = set()
 
     @property
@@ -139,9 +140,9 @@ class Dialler:
         """Whether a call is one of ours that goes on."""
         return call_id in self._live
 
-    def watch(self, on_ended: OnEnded) -> None:
-        """Have the ends of our calls told; what it raises is logged."""
-        self._on_ended.append(on_ended)
+    def watch(self, on_news: OnNews) -> None:
+        """Have the answers and ends of our calls told; what it raises is logged."""
+        self._on_news.append(on_news)
 
     async def start(self, line: Line | None) -> None:
         """Begin, with what a crash left unsettled. Raises `StoreError`."""
@@ -311,6 +312,7 @@ class Dialler:
             live.has_leg.set()
             if entry.kind is Kind.ANSWERED:
                 live.answered_ms = entry.offset_ms
+                self._tell(entry.call_id, live, None)
 
     def call_ended(self, end: CallEnd) -> None:
         """Settle a call of ours."""
@@ -320,17 +322,20 @@ class Dialler:
         live.has_leg.set()
         since_ms = end.offset_ms if live.answered_ms is None else live.answered_ms
         self._settle_soon(end.call_id, max(0.0, end.offset_ms - since_ms) / 1_000)
-        told = DialledEnd(
-            call_id=end.call_id,
+        self._tell(end.call_id, live, end.cause)
+
+    def _tell(self, call_id: str, live: _Live, why: HangupCause | None) -> None:
+        news = DialledNews(
+            call_id=call_id,
             cause=live.cause,
             was_answered=live.answered_ms is not None,
-            why=end.cause,
+            why=why,
         )
-        for on_ended in self._on_ended:
+        for on_news in self._on_news:
             try:
-                on_ended(told)
+                on_news(news)
             except Exception:
-                log.exception("what follows a call of ours failed", extra={"call_id": end.call_id})
+                log.exception("what follows a call of ours failed", extra={"call_id": call_id})
 
     def _settle_soon(self, call_id: str, used_s: float) -> None:
         task = asyncio.create_task(self._settle(call_id, used_s), name=f"settle {call_id}")

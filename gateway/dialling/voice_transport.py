@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection
 
-from gateway.dialling.dialler import DialledEnd, Dialler, DialRequest
+from gateway.dialling.dialler import DialledNews, Dialler, DialRequest
 from gateway.dialling.policy import Refusal
 from gateway.errors import DialFailed, DialRefused, StoreError
 from gateway.model.messages import (
@@ -57,7 +57,7 @@ class VoiceTransport:
         self._clock = clock
         self._receive: ReceiveReceipt | None = None
         self._telling: set[asyncio.Task[None]] = set()
-        dialler.watch(self._ended)
+        dialler.watch(self._on_news)
 
     async def start(self, receive: ReceiveReceipt) -> None:
         """Begin to tell what becomes of calls, those of an earlier life first. Raises `StoreError`."""
@@ -143,10 +143,11 @@ class VoiceTransport:
 
     # Inside -----------------------------------------------------------------------------------------
 
-    def _ended(self, end: DialledEnd) -> None:
-        if end.cause.startswith(MESSAGE_CAUSE):
+    def _on_news(self, news: DialledNews) -> None:
+        if news.cause.startswith(MESSAGE_CAUSE):
+            why = "" if news.why is None else news.why.value
             self._tell_soon(
-                self._receipt(end.call_id, end.cause, end.why.value, was_answered=end.was_answered)
+                self._receipt(news.call_id, news.cause, why, was_answered=news.was_answered)
             )
 
     def _receipt(self, call_id: str, cause: str, why: str, *, was_answered: bool) -> Receipt:
