@@ -14,6 +14,7 @@ from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
+from gateway.app.call_links import build_links
 from gateway.app.changeover import Changeover
 from gateway.app.drain import Drain
 from gateway.app.observing import Observing
@@ -80,7 +81,14 @@ class Gateway:
             placed=placed,
             clock=time.time,
         )
-        self.texting = TextSide(config, self.store, self.agents, self.metrics, self.dialler)
+        self.texting = TextSide(
+            config,
+            self.store,
+            self.agents,
+            self.metrics,
+            self.dialler,
+            build_links(config),
+        )
         self.load = LoadWatch(
             config.overload,
             ticks=self.metrics.recent_ticks,

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 from aiohttp import web
 
 from agents.texting import build_text_agents
+from gateway.app.call_links import no_link
 from gateway.app.incoming_files import build_media_intake
 from gateway.app.more_webhooks import add_teams
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
@@ -63,6 +64,7 @@ class TextSide:
         agents: Mapping[str, Agent],
         metrics: Metrics,
         dialler: Dialler | None = None,
+        call_link: Callable[[str], str] = no_link,
     ) -> None:
         """Raises `ConfigError`."""
         self._config = config
@@ -105,6 +107,7 @@ class TextSide:
             config.fallback,
             capabilities=self.outbox.capabilities,
             clock=time.time,
+            link=call_link,
             on_decided=tally.decided,
         )
         self.after_calls = AfterCalls(store, self.fallback)
@@ -120,6 +123,7 @@ class TextSide:
             hooks=self.hooks,
             on_media=self._files.look if rooms.media.enabled else None,
             agent_named=self.agents.get,
+            call_link=call_link,
         )
         answers = KeywordAnswers(
             store,

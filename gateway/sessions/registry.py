@@ -169,13 +169,15 @@ class SessionRegistry:
 
     def _agent_of(self, offered: Offered) -> str | None:
         """Return who is to take a call: the agent that the offer, the room or the number names."""
-        if offered.agent:
-            return offered.agent
+        return offered.agent or self.agent_for(our_number(offered), person_of(offered))
+
+    def agent_for(self, number: str, person: str) -> str | None:
+        """Return who speaks for a number of ours to a person; None if nobody does."""
         if self._rules is not None:
-            own = self._rules.agent(our_number(offered), person_of(offered))
+            own = self._rules.agent(number, person)
             if own in self._agents:
                 return own
-        return route(self._numbers, our_number(offered))
+        return route(self._numbers, number)
 
     def _may_converse(self, offered: Offered) -> bool:
         if self._rules is None:
