@@ -21,7 +21,7 @@ def build_links(config: Config) -> Callable[[str], str]:
 
     Raises `ConfigError` for a secret that cannot be read.
     """
-    public_url = config.http.public_url or config.twilio.public_url
+    public_url = config.http.public_url
     if not config.webrtc.enabled or not public_url:
         return no_link
     try:

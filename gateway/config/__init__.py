@@ -58,7 +58,7 @@ class HttpSection(Section):
     api_token_file: Path | None = None
     """File with the bearer token of the API; by default one is made in the data directory."""
     public_url: str = ""
-    """Where people reach this server from outside, for links in messages; empty: as `twilio.public_url`."""
+    """Where people reach this server from outside, for links in messages to the call page; empty: no links."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of reverse proxies (CIDR) whose `X-Forwarded-For` and `X-Forwarded-Host` are believed."""
     max_connections: int = Field(default=512, ge=8, le=65_536)

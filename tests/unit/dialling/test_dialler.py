@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.config.trunks import DiallingSection, TrunkSection
-from gateway.dialling.dialler import LEG_BOUND_S, Dialler, DialledNews, DialRequest
+from gateway.dialling.dialler import LEG_BOUND_S, DialledNews, Dialler, DialRequest
 from gateway.dialling.voice_transport import VoiceTransport
 from gateway.errors import DialFailed, DialRefused
 from gateway.model.hangup import HangupCause
@@ -124,7 +124,9 @@ async def test_limits_count_calls_that_go_on_in_full(database) -> None:
 
 
 async def test_a_hundred_at_once_are_two(database) -> None:
-    bench = await Bench(database, calls_at_once=2, calls_per_number=500, calls_per_day=500).started()
+    bench = await Bench(
+        database, calls_at_once=2, calls_per_number=500, calls_per_day=500
+    ).started()
     found = await asyncio.gather(*(bench.dial() for _ in range(100)), return_exceptions=True)
     placed = [one for one in found if isinstance(one, str)]
     assert len(placed) == len(bench.line.placed) == 2
