@@ -303,7 +303,15 @@ class UserAgent:
                 info = self._endpoint.transportGetInfo(native_id)
                 port = int(str(info.localName).rsplit(":", 1)[1])
             found = source_filter.find_socket(transport.value, self._sip.host, port)
-            source_filter.attach(found, program)
+            try:
+                source_filter.attach(found, program)
+            except source_filter.FilterNotPermitted as error:
+                if not self.listeners:
+                    raise
+                # Better without this transport than open to everybody, or not there at all.
+                log.warning("a SIP transport is left out", extra={"reason": str(error)})
+                self._endpoint.transportClose(native_id)
+                continue
             self.listeners.append(Listener(transport.value, self._sip.host, port, found))
 
 
