@@ -38,8 +38,9 @@ class Caller:
         scenario: str = "until_they_hang_up",
         hold_s: float = 0,
         is_talking: bool = True,
+        number: str = "",
     ) -> None:
-        self.number = f"+1555{os.getpid() % 100_000:05}{next(_numbers):03}"
+        self.number = number or f"+1555{os.getpid() % 100_000:05}{next(_numbers):03}"
         self.media = RtpSocket()
         self._directory = directory / self.number
         self._sip_port = sip_port
