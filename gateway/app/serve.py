@@ -9,6 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from gateway import api_token, webrtc_secret
+from gateway.access.token_table import TokenTable
+from gateway.access.verifier import Verifier
 from gateway.app.gateway import Gateway
 from gateway.app.manager import ServiceManager
 from gateway.app.operations import Operations
@@ -18,7 +20,7 @@ from gateway.config import Config
 from gateway.config import file as config_file
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.errors import ConfigError
-from gateway.http import service
+from gateway.http import access, dialling, service
 from gateway.http.server import HttpServer, build_app
 from gateway.service.notify import Notifier
 
@@ -40,14 +42,20 @@ async def serve(config: Config, path: Path | None = None) -> None:
         swap=gateway.changeover.swap,
         tell=manager.reloading,
     )
+    tokens = TokenTable(config.gateway.data_dir)
+    tokens.load()
     http = build_app(
-        token=api_token.ensure(config),
+        token=Verifier(api_token.ensure(config), tokens),
         live=gateway,
         readiness=gateway,
         archive=gateway.store,
         registry=gateway.metrics.registry,
+        section=config.http,
     )
+    access.keep_use(http, tokens)
     gateway.texting.add_routes(http)
+    gateway.observing.add_routes(http)
+    dialling.add_routes(http, gateway.dialler)
     service.add_routes(http, Operations(gateway, reload))
     if gateway.browser is not None:
         serve_browsers(http, config, gateway, gateway.browser)

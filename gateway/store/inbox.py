@@ -27,6 +27,8 @@ def receive(connection: Connection, message: InboundMessage) -> bool:
             text=clean(message.text),
             media=media_row(message.media),
             received_at=message.received_at,
+            subject=clean(message.subject)[:LONGEST],
+            reply_to=clean(message.reply_to)[:LONGEST],
         )
     )
     return True
@@ -55,6 +57,8 @@ def waiting(
                 text=row.text,
                 media=to_media(row.media),
                 received_at=row.received_at,
+                subject=row.subject,
+                reply_to=row.reply_to,
             ),
         )
         for row in rows
