@@ -60,6 +60,19 @@ workers = 3
     assert (config.http.port, config.speech.workers) == (8080, 2)
 
 
+def test_the_networks_of_a_trunk_change_and_nothing_else_of_it() -> None:
+    trunk = '[trunks.main]\nhost = "192.0.2.5"\n'
+    running = of(BASE + trunk)
+    changes = compare(running, of(BASE + trunk + 'networks = ["203.0.113.0/24"]\nport = 5070\n'))
+    assert (changes.live, changes.restart) == (("trunks.main.networks",), ("trunks.main.port",))
+    assert changes.config.trunks["main"].networks == ("203.0.113.0/24",)
+    assert changes.config.trunks["main"].port == running.trunks["main"].port
+
+    gone = compare(running, of(BASE + trunk.replace("main", "other")))
+    assert gone.live == ()
+    assert list(gone.config.trunks) == ["main"]
+
+
 def test_agents_come_go_and_become_others() -> None:
     new = of(
         BASE.replace("[agents.echo]", "[agents.new]").replace(
