@@ -39,11 +39,12 @@ class Changeover:
             for name, section in new.agents.items()
             if running.turns != new.turns or running.agents.get(name) != section
         }
+        gateway.observing.recordings.check(new)
         made = gateway.make_agents(new.model_copy(update={"agents": sections}))
         try:
             for agent in made.values():
                 await agent.start()
-            await gateway.prepare_phrases(sections)
+            await gateway.prepare_phrases(new, sections)
             if gateway.sip is not None:
                 await asyncio.to_thread(write_config, new, gateway.telephony_file)
         except OSError as error:
@@ -57,7 +58,10 @@ class Changeover:
     def swap(self, config: Config, agents: Mapping[str, Agent]) -> None:
         """Put it all in place; calls that go on keep what they began with."""
         gateway = self._gateway
-        old, gateway.agents = gateway.agents, dict(agents)
+        old = dict(gateway.agents)
+        # In place: others look into the same table.
+        gateway.agents.clear()
+        gateway.agents.update(agents)
         gateway.config = config
         registry = gateway.registry
         registry.replace(
@@ -72,6 +76,7 @@ class Changeover:
             ),
         )
         gateway.dialler.replace_rules(config.dialling)
+        gateway.observing.recordings.replace(config)
         gateway.texting.replace(config, old, gateway.agents)
         if gateway.desk is not None:
             gateway.desk.replace_agents(tuple(config.agents))

@@ -68,6 +68,7 @@ class TextSide:
     ) -> None:
         """Raises `ConfigError`."""
         self._config = config
+        self._sections = dict(config.agents)
         self._store = store
         rooms = config.rooms
         self.agents: dict[str, TextAgent] = build_text_agents(
@@ -173,7 +174,7 @@ class TextSide:
         outbox_routes.add_routes(app, self.outbox)
         media_routes.add_routes(app, self._store, self._folder)
         room_rules_routes.add_routes(
-            app, self._store, agents=config.agents, on_change=self.call_rules.refresh
+            app, self._store, agents=self._sections, on_change=self.call_rules.refresh
         )
         if config.twilio.is_on:
             TwilioWebhooks(
@@ -209,6 +210,8 @@ class TextSide:
             }
         self.agents = made
         self._config = config
+        self._sections.clear()
+        self._sections.update(config.agents)
 
     async def settle(self, bound_s: float) -> None:
         """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""

@@ -26,6 +26,9 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/api/v1/outbox/{message_id}"): Scope.READ,
     ("POST", "/api/v1/outbox/{message_id}/replay"): Scope.MESSAGES,
     ("POST", "/api/v1/webrtc/tokens"): Scope.TOKENS,
+    ("GET", "/api/v1/drain"): Scope.READ,
+    ("POST", "/api/v1/drain"): Scope.ADMIN,
+    ("POST", "/api/v1/reload"): Scope.ADMIN,
 }
 """Method and route as it was added → scope. `HEAD` is as `GET`."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.config import Config, NumberSection
 from gateway.config.recording import RecordingMode
-from gateway.errors import RecordingNotRunning
+from gateway.errors import ConfigError, RecordingNotRunning
 from gateway.media.hearing import Ear
 from gateway.metrics import Metrics
 from gateway.model.events import Direction, Offered
@@ -35,7 +35,7 @@ class RecordingDesk:
         self._numbers: Sequence[NumberSection] = config.numbers
         self._agents = config.agents
         self._metrics = metrics
-        self.is_wanted = any(row.recording is not RecordingMode.OFF for row in config.numbers)
+        self.is_wanted = _is_wanted(config.numbers)
         if self.is_wanted:
             check_format(self._section.format)
         folder = self._section.files_dir or config.gateway.data_dir / "recordings"
@@ -80,6 +80,19 @@ class RecordingDesk:
                 log.error("old recordings cannot be deleted", extra={"reason": str(error)})
             await asyncio.sleep(PRUNE_EVERY_S)
 
+    def check(self, config: Config) -> None:
+        """Raises `ConfigError` if `replace` cannot take up this configuration."""
+        if not self.is_wanted and _is_wanted(config.numbers):
+            raise ConfigError(
+                "numbers: recording is switched on, and no number was recorded before; "
+                "restart the gateway for that"
+            )
+
+    def replace(self, config: Config) -> None:
+        """Record by these numbers from now on."""
+        self._numbers = config.numbers
+        self._agents = config.agents
+
     # For sessions -------------------------------------------------------------------------------------
 
     def open(self, offered: Offered, ear: Ear, note: Note) -> Tape:
@@ -108,11 +121,11 @@ class RecordingDesk:
         self._metrics.recordings_active.set(len(self._tapes))
         return tape
 
-    def phrases(self) -> list[str]:
-        """Return the greetings that are to be rendered ahead."""
+    def phrases(self, config: Config) -> list[str]:
+        """Return the greetings that are to be rendered ahead for a configuration."""
         texts = []
-        for row in self._numbers:
-            greeting = self._agents[row.agent].greeting
+        for row in config.numbers:
+            greeting = config.agents[row.agent].greeting
             told = told_greeting(row.recording, self._section, greeting)
             if told != greeting:
                 texts.append(told)
@@ -166,3 +179,7 @@ class RecordingDesk:
     async def delete(self, call_id: str) -> bool:
         """Delete a finished recording; False if there is none."""
         return await asyncio.to_thread(self._library.delete, call_id)
+
+
+def _is_wanted(numbers: Sequence[NumberSection]) -> bool:
+    return any(row.recording is not RecordingMode.OFF for row in numbers)
