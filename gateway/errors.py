@@ -18,6 +18,8 @@ GatewayError                      code: stable, for HTTP clients, logs and metri
 │   ├── CallOver                  call.over
 │   ├── DialRefused               dial.refused
 │   └── DialFailed                dial.failed           retryable
+├── RecordingFailed               recording.failed
+├── RecordingNotRunning           recording.not_running
 ├── StoreError                    store.failed          retryable
 └── ProviderError                 provider.failed
     ├── ProviderUnavailable       provider.unavailable  retryable
@@ -156,6 +158,23 @@ class DialFailed(CallError):
 
     code = "dial.failed"
     retryable = True
+
+
+class RecordingFailed(GatewayError):
+    """A recording cannot go on; the call does."""
+
+    code = "recording.failed"
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        """One word for the timeline: `disk_full`, `disk`, `file_full`, `encoder`."""
+        super().__init__(message)
+
+
+class RecordingNotRunning(GatewayError):
+    """A recording cannot be paused or gone on with in its state."""
+
+    code = "recording.not_running"
 
 
 class StoreError(GatewayError):

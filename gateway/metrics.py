@@ -89,3 +89,14 @@ class Metrics:
             ["worker"],
             registry=self.registry,
         )
+        self.recordings_active = Gauge(
+            "offhook_recordings_active",
+            "Calls whose recording runs, pauses or waits to begin",
+            registry=self.registry,
+        )
+        self.recordings = Counter(
+            "offhook_recordings_total",
+            "Recordings that ended, by how (call_ended is well)",
+            ["outcome"],
+            registry=self.registry,
+        )

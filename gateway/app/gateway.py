@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from agents.build import build_agents, close_agents
 from agents.hearing.hub import HearingHub
@@ -13,9 +14,12 @@ from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
+from gateway.app.changeover import Changeover
+from gateway.app.drain import Drain
+from gateway.app.observing import Observing
 from gateway.app.processes import telephony_argv, webrtc_argv
 from gateway.app.texting import TextSide
-from gateway.config import Config
+from gateway.config import AgentSection, Config
 from gateway.dialling.dialler import Dialler
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
@@ -38,10 +42,10 @@ from gateway.sessions.routing import route
 from gateway.sessions.surroundings import Surroundings
 from gateway.store.store import Store
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from gateway.http.webrtc.desk import Desk
 
-DRAIN_S = 30.0
-"""How long running calls may go on after SIGTERM; then a goodbye, then the end."""
+log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -63,7 +67,8 @@ class Gateway:
         self.phrases = FixedPhrases(
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
-        self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
+        self.observing = Observing(config, self.metrics, self.store)
+        self.agents = self.make_agents(config)
         self.texting = TextSide(config, self.store, self.agents, self.metrics)
         self.load = LoadWatch(
             config.overload,
@@ -72,7 +77,8 @@ class Gateway:
             registry=self.metrics.registry,
         )
         self.recorder = WatchedRecorder(
-            self.store, [self.texting.after_calls, self.texting.call_hooks]
+            self.store,
+            [self.texting.after_calls, self.texting.call_hooks, *self.observing.watchers()],
         )
         self.registry = SessionRegistry(
             rules=self.texting.call_rules,
@@ -89,6 +95,7 @@ class Gateway:
                 hearing=self.hearing,
                 phrases=self.phrases,
                 is_echo=EchoCheck(echo.is_echo),
+                tapes=self.observing.recordings,
             ),
             load=self.load,
         )
@@ -102,7 +109,10 @@ class Gateway:
             clock=time.time,
         )
         self.recorder.watch(self.dialler)
+        self.telephony_file = config.gateway.data_dir / "telephony.json"
         self.sip: WorkerEndpoint | None = None
+        self.desk: Desk | None = None
+        """What HTTP knows of browser calls, where they are served."""
         self.browser: BrowserEndpoint | None = None
         if config.webrtc.enabled:
             argv = webrtc_argv(config, config.gateway.data_dir / "webrtc.json")
@@ -112,6 +122,14 @@ class Gateway:
                 ticks=self.hearing,
                 metrics=self.metrics,
             )
+        self.changeover = Changeover(self)
+        self.draining = Drain(
+            self.registry,
+            endpoints=lambda: [each for each in (self.sip, self.browser) if each is not None],
+            withdraw=self.withdraw_registrations,
+            settle=self.texting.settle,
+            default_s=lambda: self.config.gateway.drain_s,
+        )
         self._stack = AsyncExitStack()
         self._ahead: asyncio.Task[None] | None = None
         self._started = False
@@ -132,12 +150,18 @@ class Gateway:
         for voice in self._voices:
             stack.push_async_callback(voice.close)
         stack.push_async_callback(self.phrases.close)
-        await self._prepare_phrases()
-        stack.push_async_callback(close_agents, self.agents)
+        await self.phrases.load_clips()
+        await self.prepare_phrases(self.config.agents)
+        stack.push_async_callback(self._close_agents)
         for agent in self.agents.values():
             await agent.start()
         stack.push_async_callback(self.texting.close)
         await self.texting.start()
+        stack.push_async_callback(self.observing.close)
+        await self.observing.start()
+        self.observing.watch_speech(self.speech)
+        self.observing.watch_outbox(self.texting.outbox)
+        self.observing.vitals.parts = self.checks
         # What is there now stays: the collector would walk all of it in mid-call, for tens of milliseconds.
         gc.collect()
         gc.freeze()
@@ -145,7 +169,7 @@ class Gateway:
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
                 EndpointKind.SIP,
-                telephony_argv(self.config, self.config.gateway.data_dir / "telephony.json"),
+                telephony_argv(self.config, self.telephony_file),
                 offers=self.registry,
                 ticks=self.hearing,
                 metrics=self.metrics,
@@ -170,17 +194,13 @@ class Gateway:
             },
         )
 
-    async def drain(self) -> None:
-        """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""
+    def withdraw_registrations(self) -> None:
+        """Place no more calls; the worker takes registrations with trunks back when it drains."""
         self.dialler.refuse_new()
-        if self.sip is not None:
-            self.sip.drain()
-        if self.browser is not None:
-            self.browser.drain()
-        await self.registry.drain(DRAIN_S)
 
     async def stop(self) -> None:
         """Stop everything now, in reverse order; may be called twice."""
+        await self.draining.close()
         if self._ahead is not None:
             self._ahead.cancel()
             await asyncio.gather(self._ahead, return_exceptions=True)
@@ -209,6 +229,10 @@ class Gateway:
             ),
         )
 
+    @property
+    def is_started(self) -> bool:
+        return self._started
+
     def states(self) -> Mapping[str, str]:
         """Return the state of every live call."""
         return {item.offered.call_id: item.state.value for item in self.registry.sessions()}
@@ -234,16 +258,25 @@ class Gateway:
 
     # Inside -----------------------------------------------------------------------------------
 
-    async def _prepare_phrases(self) -> None:
-        """Load clips and files, and render what a call may need at once."""
-        await self.phrases.load_clips()
+    def make_agents(self, config: Config) -> dict[str, Agent]:
+        """Return the agents of a configuration, not started. Raises `ConfigError`."""
+        capabilities = self.observing.capabilities()
+        return build_agents(config, self.speech, LadderVoice(self._voices), capabilities)
+
+    async def _close_agents(self) -> None:
+        await self.changeover.close()
+        await close_agents(self.agents)
+
+    async def prepare_phrases(self, sections: Mapping[str, AgentSection]) -> None:
+        """Load files, and render what calls of these agents may need at once. Raises `AssetError`."""
         texts: list[str] = []
-        for section in self.config.agents.values():
+        for section in sections.values():
             if section.greeting_file is not None:
                 await self.phrases.load_file(section.greeting_file)
             else:
                 texts.append(section.greeting)
             texts += [section.goodbye, section.apology]
+        texts += self.observing.recordings.phrases()
         with ProgressBar("greetings") as bar:
             await self.phrases.render_ahead(texts, bar.update)
 

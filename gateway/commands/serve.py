@@ -20,5 +20,5 @@ def run(options: argparse.Namespace) -> int:
     # The composition root brings in everything; it is wanted only from here on.
     from gateway.app.serve import serve
 
-    asyncio.run(serve(config))
+    asyncio.run(serve(config, options.config))
     return 0

@@ -114,6 +114,10 @@ class WorkerEndpoint:
         """Have the worker refuse new calls; calls that run go on."""
         self._supervisor.drain()
 
+    def reread(self) -> None:
+        """Have the worker read its configuration file again; a later one reads it anyway."""
+        self.command(commands.Reread())
+
     def legs(self) -> Sequence[Leg]:
         return list(self._legs.values())
 

@@ -100,6 +100,25 @@ class SessionRegistry:
         self._taken = 0
         self._refused = 0
 
+    @property
+    def around(self) -> Surroundings:
+        """What the next session will share with the others."""
+        return self._around
+
+    def replace(
+        self,
+        *,
+        numbers: Sequence[NumberSection],
+        agents: Mapping[str, Agent],
+        settings: Mapping[str, AgentBase],
+        around: Surroundings,
+    ) -> None:
+        """Take calls by these from now on; sessions that run keep what they began with."""
+        self._numbers = tuple(numbers)
+        self._agents = agents
+        self._settings = settings
+        self._around = around
+
     # OfferListener ----------------------------------------------------------------------------------
 
     def on_offered(self, leg: Leg, offered: Offered) -> LegListener:
@@ -230,6 +249,23 @@ class SessionRegistry:
     def refuse_new(self) -> None:
         """Refuse every call from now on; the live ones go on."""
         self._is_draining = True
+
+    async def wait_until_idle(self) -> None:
+        """Return when no session is left; those that begin meanwhile are waited for, too."""
+        while tasks := tuple(self._tasks.values()):
+            await asyncio.wait(tasks)
+            # Their done callbacks, which forget them, come a turn later.
+            await asyncio.sleep(0)
+
+    async def wait_until_unused(self, agents: Sequence[Agent]) -> None:
+        """Return when no session is left that these agents, who get no new ones, speak in."""
+        tasks = [
+            self._tasks[call_id]
+            for call_id, session in self._sessions.items()
+            if any(session.agent is agent for agent in agents)
+        ]
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def drain(self, wait_s: float) -> None:
         """Refuse new calls, let the live ones go on for `wait_s`, then say goodbye, then end them.
