@@ -43,7 +43,7 @@ class Changeover:
         try:
             for agent in made.values():
                 await agent.start()
-            await gateway.prepare_phrases(sections)
+            await gateway.prepare_phrases(sections, new)
             if gateway.sip is not None:
                 await asyncio.to_thread(write_config, new, gateway.telephony_file)
         except OSError as error:
@@ -72,6 +72,7 @@ class Changeover:
             ),
         )
         gateway.texting.replace(config, old, gateway.agents)
+        gateway.observing.recordings.replace(config)
         if gateway.desk is not None:
             gateway.desk.replace_agents(tuple(config.agents))
         if gateway.sip is not None:

@@ -69,7 +69,9 @@ class Gateway:
         )
         self.observing = Observing(config, self.metrics, self.store)
         self.agents = self.make_agents(config)
-        self.texting = TextSide(config, self.store, self.agents, self.metrics)
+        self.texting = TextSide(
+            config, self.store, self.agents, self.metrics, self.observing.text_watchers()
+        )
         self.load = LoadWatch(
             config.overload,
             ticks=self.metrics.recent_ticks,
@@ -151,7 +153,7 @@ class Gateway:
             stack.push_async_callback(voice.close)
         stack.push_async_callback(self.phrases.close)
         await self.phrases.load_clips()
-        await self.prepare_phrases(self.config.agents)
+        await self.prepare_phrases(self.config.agents, self.config)
         stack.push_async_callback(self._close_agents)
         for agent in self.agents.values():
             await agent.start()
@@ -267,7 +269,7 @@ class Gateway:
         await self.changeover.close()
         await close_agents(self.agents)
 
-    async def prepare_phrases(self, sections: Mapping[str, AgentSection]) -> None:
+    async def prepare_phrases(self, sections: Mapping[str, AgentSection], config: Config) -> None:
         """Load files, and render what calls of these agents may need at once. Raises `AssetError`."""
         texts: list[str] = []
         for section in sections.values():
@@ -276,7 +278,7 @@ class Gateway:
             else:
                 texts.append(section.greeting)
             texts += [section.goodbye, section.apology]
-        texts += self.observing.recordings.phrases()
+        texts += self.observing.recordings.phrases(config)
         with ProgressBar("greetings") as bar:
             await self.phrases.render_ahead(texts, bar.update)
 

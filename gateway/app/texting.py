@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -21,6 +21,7 @@ from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
+from gateway.channels.text_watchers import TextWatcher, TextWatchers
 from gateway.config import Config
 from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
@@ -55,7 +56,12 @@ class TextSide:
     """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
 
     def __init__(
-        self, config: Config, store: Store, agents: Mapping[str, Agent], metrics: Metrics
+        self,
+        config: Config,
+        store: Store,
+        agents: Mapping[str, Agent],
+        metrics: Metrics,
+        watchers: Sequence[TextWatcher] = (),
     ) -> None:
         """Raises `ConfigError`."""
         self._config = config
@@ -74,6 +80,7 @@ class TextSide:
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
         )
+        witnesses = TextWatchers([tally, *watchers])
         self.outbox = Outbox(
             store,
             self._transports,
@@ -84,7 +91,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
-            on_change=tally.changed,
+            on_change=witnesses.changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -123,7 +130,7 @@ class TextSide:
             on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
-            on_new=tally.received,
+            on_new=witnesses.received,
         )
         self._stack = AsyncExitStack()
 

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
 from gateway.config.channels import ChannelsSection
+from gateway.config.event_webhooks import EventWebhookSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
 from gateway.config.overload import OverloadSection
@@ -340,6 +341,8 @@ class Config(Section):
     )
     """First match wins; a number that matches none is refused with 404."""
     recording: RecordingSection = Field(default_factory=RecordingSection)
+    event_webhooks: dict[str, EventWebhookSection] = Field(default_factory=dict)
+    """Programs that are told of calls and messages, by a name for each."""
 
     @model_validator(mode="after")
     def _routes(self) -> "Config":

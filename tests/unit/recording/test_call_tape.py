@@ -44,7 +44,7 @@ class Recorded:
         phrases: FakePhrases | None = None,
         **section: Any,
     ) -> None:
-        config = Config(
+        self.config = config = Config(
             numbers=(NumberSection(number="*", agent="receptionist", recording=mode),),
             recording=RecordingSection(files_dir=folder, min_free_mb=0, **section),
         )
@@ -114,7 +114,7 @@ def test_the_announcement_is_part_of_the_greeting_and_recording_starts_after_it(
 
     async def scenario() -> None:
         recorded = Recorded(tmp_path, RecordingMode.ANNOUNCE, script)
-        assert recorded.desk.phrases() == [
+        assert recorded.desk.phrases(recorded.config) == [
             told_greeting(
                 RecordingMode.ANNOUNCE,
                 RecordingSection(),
