@@ -14,12 +14,14 @@ from gateway.channels.webhook_signature import key_of
 from gateway.config import Config
 from gateway.config.event_webhooks import EventWebhookSection
 from gateway.errors import ConfigError
+from gateway.event_webhooks.herald import Herald
 from gateway.event_webhooks.webhooks import EventWebhooks
 from gateway.http import recordings as recording_routes
 from gateway.metrics import Metrics
 from gateway.recording.desk import RecordingDesk
 from gateway.rooms.watched_recorder import Watcher
 from gateway.store.store import Store
+from gateway.tracing.tracer import Tracer, build_tracer
 from gateway.vitals import Vitals
 
 
@@ -33,6 +35,7 @@ class Observing:
         self._webhooks = EventWebhooks(
             store, config.event_webhooks, _keys(config.event_webhooks), metrics
         )
+        self._tracer = build_tracer(config.tracing)
         self._stack = AsyncExitStack()
 
     def capabilities(self) -> Mapping[str, Capability]:
@@ -44,11 +47,15 @@ class Observing:
 
     def watchers(self) -> Sequence[Watcher]:
         """Return who is to see what is written down of calls."""
-        return (self._webhooks.herald,) if self._webhooks.is_on else ()
+        return self._all_watchers()
 
     def text_watchers(self) -> Sequence[TextWatcher]:
         """Return who is to see what happens to written messages."""
-        return (self._webhooks.herald,) if self._webhooks.is_on else ()
+        return self._all_watchers()
+
+    def _all_watchers(self) -> list[Herald | Tracer]:
+        watchers: list[Herald | Tracer] = [self._webhooks.herald] if self._webhooks.is_on else []
+        return watchers if self._tracer is None else [*watchers, self._tracer]
 
     def watch_speech(self, speech: SpeechPool) -> None:
         self.vitals.speech = speech.statistics
@@ -63,6 +70,8 @@ class Observing:
     async def start(self) -> None:
         """Begin; the store has started. Raises `GatewayError`."""
         stack = self._stack
+        if self._tracer is not None:
+            stack.push_async_callback(self._tracer.close)
         self.vitals.start()
         stack.callback(self.vitals.stop)
         stack.push_async_callback(self.recordings.stop)

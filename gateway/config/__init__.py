@@ -20,6 +20,7 @@ from gateway.config.overload import OverloadSection
 from gateway.config.recording import RecordingMode, RecordingSection
 from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of
+from gateway.config.tracing import TracingSection
 from gateway.config.trunks import DiallingSection, TrunkSection
 from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
@@ -343,6 +344,7 @@ class Config(Section):
     recording: RecordingSection = Field(default_factory=RecordingSection)
     event_webhooks: dict[str, EventWebhookSection] = Field(default_factory=dict)
     """Programs that are told of calls and messages, by a name for each."""
+    tracing: TracingSection = Field(default_factory=TracingSection)
 
     @model_validator(mode="after")
     def _routes(self) -> "Config":

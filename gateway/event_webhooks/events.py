@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway import cdr
 from gateway.config.event_webhooks import EventType
-from gateway.model.events import Offered
 from gateway.model.messages import InboundMessage
 from gateway.store.message_records import MessageRecord
 from gateway.store.records import CallRecord
@@ -38,32 +36,6 @@ class Event:
         """Return what is posted: `type`, `timestamp` and `data`, as Standard Webhooks advises."""
         told = {"type": self.type.value, "timestamp": _rfc3339(self.at), "data": dict(self.data)}
         return json.dumps(told, ensure_ascii=False)
-
-
-def wall_clock(at_s: float) -> float:
-    """Return seconds since 1970 of a moment of the monotonic clock."""
-    return time.time() - (time.monotonic() - at_s)
-
-
-def record_of_offer(offered: Offered, *, room_id: str, agent: str) -> CallRecord:
-    """Return the record of a call that was just offered."""
-    return CallRecord(
-        call_id=offered.call_id,
-        room_id=room_id,
-        endpoint=offered.endpoint.value,
-        direction=offered.direction.value,
-        caller=offered.caller,
-        callee=offered.callee,
-        caller_name=offered.caller_name,
-        foreign_id=offered.foreign_id,
-        source=offered.source,
-        agent=agent,
-        offered_at=wall_clock(offered.at_s),
-        answered_ms=None,
-        ended_ms=None,
-        cause=None,
-        detail="",
-    )
 
 
 _OF_A_BEGINNING = (

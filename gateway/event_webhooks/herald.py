@@ -12,6 +12,7 @@ from gateway.event_webhooks import events
 from gateway.event_webhooks.events import Event
 from gateway.model.events import Offered
 from gateway.model.messages import InboundMessage, MessageStatus
+from gateway.rooms.live_record import record_of_offer
 from gateway.rooms.timeline import Entry, Kind
 from gateway.rooms.watched_recorder import CallEnd, Watcher
 from gateway.store import event_rows
@@ -82,7 +83,7 @@ class Herald:
     # What happens -----------------------------------------------------------------------------------
 
     def call_offered(self, offered: Offered, *, room_id: str, agent: str) -> None:
-        record = events.record_of_offer(offered, room_id=room_id, agent=agent)
+        record = record_of_offer(offered, room_id=room_id, agent=agent)
         self._live[offered.call_id] = record
         self.tell(events.call_started(record))
 

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook
 from gateway.config.event_webhooks import EventType, EventWebhookSection
 from gateway.errors import StoreError
 from gateway.event_webhooks import herald as herald_module
-from gateway.event_webhooks.events import call_ended, call_started, record_of_offer
+from gateway.event_webhooks.events import call_ended, call_started
 from gateway.event_webhooks.herald import Herald
 from gateway.event_webhooks.postman import PAUSES_S, Postman, pause_after
 from gateway.event_webhooks.webhooks import EventWebhooks
@@ -25,6 +25,7 @@ from gateway.metrics import Metrics
 from gateway.model.events import EndpointKind, Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.messages import Channel, InboundMessage, MessageStatus
+from gateway.rooms.live_record import record_of_offer
 from gateway.rooms.timeline import Entry, Kind
 from gateway.rooms.watched_recorder import CallEnd
 from gateway.store import event_rows
