@@ -88,6 +88,7 @@ class Gateway:
             self.metrics,
             self.dialler,
             build_links(config),
+            self.observing.text_watchers(),
         )
         self.load = LoadWatch(
             config.overload,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -22,6 +22,7 @@ from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
+from gateway.channels.text_watchers import TextWatcher, TextWatchers
 from gateway.config import Config
 from gateway.dialling.dialler import Dialler
 from gateway.dialling.voice_transport import VoiceTransport
@@ -65,6 +66,7 @@ class TextSide:
         metrics: Metrics,
         dialler: Dialler | None = None,
         call_link: Callable[[str], str] = no_link,
+        watchers: Sequence[TextWatcher] = (),
     ) -> None:
         """Raises `ConfigError`."""
         self._config = config
@@ -87,6 +89,7 @@ class TextSide:
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
         )
+        witnesses = TextWatchers([tally, *watchers])
         self.outbox = Outbox(
             store,
             self._transports,
@@ -97,7 +100,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
-            on_change=tally.changed,
+            on_change=witnesses.changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -138,7 +141,7 @@ class TextSide:
             on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
-            on_new=tally.received,
+            on_new=witnesses.received,
         )
         self._stack = AsyncExitStack()
 
