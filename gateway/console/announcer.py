@@ -2,9 +2,11 @@
 
 import time
 
+from gateway.channels.text_watchers import TextWatcher
 from gateway.console.bus import EventBus
 from gateway.console.watch import CallWatch
 from gateway.model.events import Offered
+from gateway.model.messages import InboundMessage
 from gateway.rooms.timeline import Entry
 from gateway.rooms.watched_recorder import CallEnd, Watcher
 from gateway.store.message_records import MessageRecord
@@ -64,7 +66,7 @@ class CallAnnouncer:
 
 
 class MessageAnnouncer:
-    """Tells of written messages. On the event loop.
+    """Implements `TextWatcher`. On the event loop.
 
     Events: `message` (an outbound one was accepted or has changed) and `inbox` (somebody wrote to us).
     """
@@ -84,9 +86,10 @@ class MessageAnnouncer:
             },
         )
 
-    def came(self) -> None:
+    def received(self, message: InboundMessage) -> None:
         """Somebody wrote to us; whom it concerns is known once it is in a room."""
-        self._bus.publish("inbox", {})
+        self._bus.publish("inbox", {"channel": message.channel.value})
 
 
 _: type[Watcher] = CallAnnouncer
+_texts: type[TextWatcher] = MessageAnnouncer

@@ -21,6 +21,7 @@ from gateway.model.events import (
 from gateway.model.frame import FRAME_SAMPLES
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Role
+from gateway.model.messages import Channel, InboundMessage
 from gateway.rooms.timeline import Entry, Kind
 from gateway.rooms.watched_recorder import CallEnd
 from tests.unit.console.test_bus import parsed
@@ -223,7 +224,17 @@ async def test_what_is_written_down_is_told_and_noted(world):
     announcer.call_ended(
         CallEnd(call_id="c_1", cause=HangupCause.CALLER_HUNG_UP, detail="", offset_ms=900.0)
     )
-    MessageAnnouncer(bus).came()
+    MessageAnnouncer(bus).received(
+        InboundMessage(
+            channel=Channel.SMS,
+            provider="twilio",
+            provider_id="SM1",
+            sender="+4930123456",
+            recipient="100",
+            text="hello",
+            received_at=1.0,
+        )
+    )
 
     told = parsed(await watcher.take())
     assert [kind for _, kind, _ in told] == [
