@@ -10,6 +10,7 @@ from aiohttp import web
 
 from agents.texting import build_text_agents
 from gateway.app.incoming_files import build_media_intake
+from gateway.app.mail import MIB, build_mail_intake, build_mailbox
 from gateway.app.more_webhooks import add_teams
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
 from gateway.channels.durable_reception import DurableReception
@@ -113,6 +114,8 @@ class TextSide:
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
         )
+        self._mail = build_mail_intake(config, self.reception, self._folder)
+        self.mailbox = build_mailbox(config, self._mail)
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
@@ -131,6 +134,9 @@ class TextSide:
         stack.push_async_callback(_end, desk)
         files = asyncio.create_task(self._files.run(), name="files")
         stack.push_async_callback(_end, files)
+        if self.mailbox is not None:
+            mailbox = asyncio.create_task(self.mailbox.run(), name="mailbox")
+            stack.push_async_callback(_end, mailbox)
         stack.push_async_callback(self.call_hooks.close)
         stack.push_async_callback(self.after_calls.close, AFTER_CALLS_S)
         self.after_calls.start()
@@ -156,7 +162,12 @@ class TextSide:
                 twilio_answers_keywords=config.twilio.answers_keywords,
             ).add_routes(app)
         if config.channels.webhook.secret_file is not None:
-            ProgramHooks(self.reception, [program_key(config)]).add_routes(app)
+            ProgramHooks(
+                self.reception,
+                [program_key(config)],
+                mail=self._mail,
+                mail_most=config.channels.email.imap.size_mb * MIB,
+            ).add_routes(app)
         telegram = config.channels.telegram
         if telegram.webhook_secret_file is not None and telegram.bot_token_file is not None:
             secret = read_secret(
