@@ -15,7 +15,11 @@ GatewayError                      code: stable, for HTTP clients, logs and metri
 │   ├── NoAgent                   agent.not_found
 │   ├── OfferRefused              sdp.refused
 │   ├── IceSessionReplaced        ice.stale
-│   └── CallOver                  call.over
+│   ├── CallOver                  call.over
+│   ├── DialRefused               dial.refused
+│   └── DialFailed                dial.failed           retryable
+├── RecordingFailed               recording.failed
+├── RecordingNotRunning           recording.not_running
 ├── StoreError                    store.failed          retryable
 └── ProviderError                 provider.failed
     ├── ProviderUnavailable       provider.unavailable  retryable
@@ -134,6 +138,43 @@ class CallOver(CallError):
     """The call ended before what was asked could be done."""
 
     code = "call.over"
+
+
+class DialRefused(CallError):
+    """A number may not be dialled; the message names the setting and the remedy."""
+
+    code = "dial.refused"
+
+    def __init__(self, reason: str, message: str, *, retry_after_s: int = 0) -> None:
+        self.reason = reason
+        """Which rule: one of `gateway.dialling.policy.Refusal`, `no_agent` or `key_reused`."""
+        self.retry_after_s = retry_after_s
+        """0: waiting does not help."""
+        super().__init__(message)
+
+
+class DialFailed(CallError):
+    """Nothing can be dialled now, whatever the number."""
+
+    code = "dial.failed"
+    retryable = True
+
+
+class RecordingFailed(GatewayError):
+    """A recording cannot go on; the call does."""
+
+    code = "recording.failed"
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        """One word for the timeline: `disk_full`, `disk`, `file_full`, `encoder`."""
+        super().__init__(message)
+
+
+class RecordingNotRunning(GatewayError):
+    """A recording cannot be paused or gone on with in its state."""
+
+    code = "recording.not_running"
 
 
 class StoreError(GatewayError):

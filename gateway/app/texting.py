@@ -20,6 +20,7 @@ from gateway.channels.media_folder import MediaFolder
 from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
+from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
 from gateway.config import Config
 from gateway.http import media as media_routes
@@ -29,6 +30,7 @@ from gateway.http.hooks import ProgramHooks, TelegramHook
 from gateway.http.peer import Peers
 from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
+from gateway.metrics import Metrics
 from gateway.model.line import Agent
 from gateway.model.messages import Channel
 from gateway.model.text_agent import TextAgent
@@ -45,6 +47,7 @@ from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
 
+SETTLE_LOOK_S = 0.1
 AFTER_CALLS_S = 5.0
 """How long the end waits for the fallback to look at the last calls."""
 
@@ -52,7 +55,9 @@ AFTER_CALLS_S = 5.0
 class TextSide:
     """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
 
-    def __init__(self, config: Config, store: Store, agents: Mapping[str, Agent]) -> None:
+    def __init__(
+        self, config: Config, store: Store, agents: Mapping[str, Agent], metrics: Metrics
+    ) -> None:
         """Raises `ConfigError`."""
         self._config = config
         self._store = store
@@ -66,6 +71,10 @@ class TextSide:
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store)
         self._transports = build_transports(config, store)
+        tally = Tally(
+            lambda channel, status: metrics.messages.labels(channel, status).inc(),
+            lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
+        )
         self.outbox = Outbox(
             store,
             self._transports,
@@ -76,6 +85,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
+            on_change=tally.changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -86,6 +96,7 @@ class TextSide:
             config.fallback,
             capabilities=self.outbox.capabilities,
             clock=time.time,
+            on_decided=tally.decided,
         )
         self.after_calls = AfterCalls(store, self.fallback)
         self._folder = MediaFolder(config.gateway.data_dir)
@@ -113,6 +124,7 @@ class TextSide:
             on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
+            on_new=tally.received,
         )
         self._mail = build_mail_intake(config, self.reception, self._folder)
         self.mailbox = build_mailbox(config, self._mail)
@@ -177,6 +189,32 @@ class TextSide:
             bot_id = telegram_token(config).partition(":")[0]
             TelegramHook(self.reception, secret, bot_id).add_routes(app)
         add_teams(app, config, self._store, self.reception, self._stack)
+
+    def replace(
+        self, config: Config, old: Mapping[str, Agent], agents: Mapping[str, Agent]
+    ) -> None:
+        """Answer by these agents and routes from now on; unchanged ones remember their dialogues."""
+        before, rooms = self._config.rooms, config.rooms
+        made = build_text_agents(config, agents, greeting=rooms.greeting, greetings=rooms.greetings)
+        if (before.greeting, before.greetings) == (rooms.greeting, rooms.greetings):
+            made |= {
+                name: known
+                for name, known in self.agents.items()
+                if name in made and old.get(name) is agents.get(name)
+            }
+        self.agents = made
+        self._config = config
+
+    async def settle(self, bound_s: float) -> None:
+        """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""
+        deadline_s = time.monotonic() + bound_s
+        while not self.after_calls.is_idle or self.outbox.pending:
+            if time.monotonic() >= deadline_s:
+                log.info(
+                    "messages wait for the next start", extra={"messages": self.outbox.pending}
+                )
+                return
+            await asyncio.sleep(SETTLE_LOOK_S)
 
     # Inside -----------------------------------------------------------------------------------------
 

@@ -114,14 +114,18 @@ class WorkerEndpoint:
         """Have the worker refuse new calls; calls that run go on."""
         self._supervisor.drain()
 
+    def reread(self) -> None:
+        """Have the worker read its configuration file again; a later one reads it anyway."""
+        self.command(commands.Reread())
+
     def legs(self) -> Sequence[Leg]:
         return list(self._legs.values())
 
-    def place(self, call_id: str, target: str, *, caller: str) -> bool:
+    def place(self, call_id: str, target: str, *, caller: str, trunk: str = "") -> bool:
         """Place an outbound call; its `Offered` follows. False when there is no worker to do it."""
         if self._connection is None:
             return False
-        self.command(commands.Place(call_id=call_id, target=target, caller=caller))
+        self.command(commands.Place(call_id=call_id, target=target, caller=caller, trunk=trunk))
         return True
 
     # Called by legs ------------------------------------------------------------------------------
@@ -191,7 +195,9 @@ class WorkerEndpoint:
             self._metrics.tick_interval.observe(interval_s)
         self._last_tick_s = tick.at_s
         transit_s = max(0.0, time.monotonic() - tick.at_s)
-        self._metrics.tick_lateness.observe(max(0.0, tick.lateness_s) + transit_s)
+        late_s = max(0.0, tick.lateness_s) + transit_s
+        self._metrics.tick_lateness.observe(late_s)
+        self._metrics.recent_ticks.add(late_s)
         if tick.dropped_total > self._dropped_by_worker:
             self._metrics.frames_dropped.inc(tick.dropped_total - self._dropped_by_worker)
             self._dropped_by_worker = tick.dropped_total

@@ -45,14 +45,20 @@ class CommandHandler(Protocol):
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         """End the call now; the marks that wait come back cleared, then `Ended(cause)` follows."""
 
-    def on_place(self, call_id: str, target: str, caller: str) -> None:
-        """Call `target` (a SIP URI), showing `caller`; `Offered` with that `call_id` follows."""
+    def on_place(self, call_id: str, target: str, caller: str, trunk: str) -> None:
+        """Call `target` (a SIP URI), showing `caller`; `Offered` with that `call_id` follows.
+
+        `trunk` names the account to use; empty: none.
+        """
 
     def on_signalling(self, command: commands.Signalling) -> None:
         """Take an offer, candidates, a restart or the end from a browser; only its worker does."""
 
     def on_drain(self) -> None:
         """Refuse new calls with `DRAINING` from now on; calls that run go on."""
+
+    def on_reread(self) -> None:
+        """Read the configuration file again; what can change while calls go on, changes."""
 
     def counters(self) -> Mapping[str, float]:
         """Return the worker's own counters; asked once a second, to answer the gateway's ping."""
@@ -76,7 +82,7 @@ def run_command(handler: CommandHandler, command: commands.Command) -> None:
         case commands.HangUp():
             handler.on_hang_up(command.leg, command.cause)
         case commands.Place():
-            handler.on_place(command.call_id, command.target, command.caller)
+            handler.on_place(command.call_id, command.target, command.caller, command.trunk)
         case (
             commands.Negotiate()
             | commands.AddCandidates()
@@ -86,5 +92,7 @@ def run_command(handler: CommandHandler, command: commands.Command) -> None:
             handler.on_signalling(command)
         case commands.Drain():
             handler.on_drain()
+        case commands.Reread():
+            handler.on_reread()
         case _:
             assert_never(command)

@@ -73,11 +73,18 @@ class Place:
     """Where to: a SIP URI."""
     caller: str
     """The number or name we show."""
+    trunk: str = ""
+    """Name of the trunk whose account is used; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
     """Refuse new calls from now on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reread:
+    """Read the configuration file again and take up what can change while calls go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,5 +140,15 @@ Signalling = Negotiate | AddCandidates | RestartIce | CallerLeft
 """What the far end of a browser call says beside its transport; told by call id."""
 
 Command = (
-    Answer | Reject | Mark | Clear | SendDtmf | SendMessage | HangUp | Place | Signalling | Drain
+    Answer
+    | Reject
+    | Mark
+    | Clear
+    | SendDtmf
+    | SendMessage
+    | HangUp
+    | Place
+    | Signalling
+    | Drain
+    | Reread
 )

@@ -52,7 +52,7 @@ class HangupCause(StrEnum):
     AGENT_FAILED = "agent_failed"
     """The agent or all of its providers failed."""
     OVERLOADED = "overloaded"
-    """The call's own inbox overflowed."""
+    """Refused: the machine is too busy to serve the call well. Or the call's own inbox overflowed."""
     INTERNAL_ERROR = "internal_error"
     """A fault of ours; the log has the details."""
     REJECTED = "rejected"
@@ -61,6 +61,10 @@ class HangupCause(StrEnum):
     """The far end of an outbound call was busy."""
     NO_ANSWER = "no_answer"
     """The far end of an outbound call did not answer in time."""
+    INVALID_NUMBER = "invalid_number"
+    """The trunk says that there is no such number."""
+    TRUNK_FAILED = "trunk_failed"
+    """The trunk of an outbound call failed, refused us or did not answer at all."""
 
     @property
     def group(self) -> HangupGroup:
@@ -90,6 +94,8 @@ _GROUPS: dict[HangupCause, HangupGroup] = {
     HangupCause.REJECTED: HangupGroup.CALLER,
     HangupCause.BUSY: HangupGroup.CALLER,
     HangupCause.NO_ANSWER: HangupGroup.CALLER,
+    HangupCause.INVALID_NUMBER: HangupGroup.NETWORK,
+    HangupCause.TRUNK_FAILED: HangupGroup.NETWORK,
 }
 
 SIP_STATUS: dict[HangupCause, int] = {

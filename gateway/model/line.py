@@ -38,10 +38,14 @@ class CallFacts:
     call_id: str
     room_id: str
     caller: str
+    """The person at the other end, whoever called."""
     callee: str
+    """Our number."""
     caller_name: str = ""
     history: tuple[Said, ...] = ()
     """Earlier lines of the room, oldest first, bounded; ends with this call's greeting."""
+    purpose: str = ""
+    """Why we called, if we did: for the agent, not to be read out."""
 
 
 # What happens on the line -------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from gateway.model.line import Agent
 from gateway.rooms.access import ChannelAccess
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions.chronicle import Chronicle
-from gateway.sessions.preparation import find_room, fresh_room
+from gateway.sessions.placed import PlacedCalls
+from gateway.sessions.preparation import find_room, fresh_room, our_number
 from gateway.sessions.routing import route
 from gateway.sessions.session import Session
 from gateway.sessions.state import SessionState
@@ -41,6 +42,17 @@ class RegistryStatistics:
     refused: int
     """Calls that were refused, by us or by an endpoint, since the start."""
     is_draining: bool
+
+
+class LoadGate(Protocol):
+    """Whether the machine can carry one more call; returns at once."""
+
+    @property
+    def retry_after_s(self) -> int:
+        """When a refused caller may try again, in seconds."""
+
+    def admits(self) -> bool:
+        """Decide about one call, once."""
 
 
 class RoomRules(Protocol):
@@ -71,12 +83,16 @@ class SessionRegistry:
         settings: Mapping[str, AgentBase],
         around: Surroundings,
         rules: RoomRules | None = None,
+        load: LoadGate | None = None,
     ) -> None:
         self._rules = rules
+        self._load = load
         self._numbers = tuple(numbers)
         self._agents = agents
         self._settings = settings
         self._around = around
+        self.placed = PlacedCalls()
+        """Calls of ours whose leg is to come."""
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._refusals: set[asyncio.Task[None]] = set()
@@ -84,10 +100,36 @@ class SessionRegistry:
         self._taken = 0
         self._refused = 0
 
+    @property
+    def around(self) -> Surroundings:
+        """What the next session will share with the others."""
+        return self._around
+
+    def replace(
+        self,
+        *,
+        numbers: Sequence[NumberSection],
+        agents: Mapping[str, Agent],
+        settings: Mapping[str, AgentBase],
+        around: Surroundings,
+    ) -> None:
+        """Take calls by these from now on; sessions that run keep what they began with."""
+        self._numbers = tuple(numbers)
+        self._agents = agents
+        self._settings = settings
+        self._around = around
+
     # OfferListener ----------------------------------------------------------------------------------
 
     def on_offered(self, leg: Leg, offered: Offered) -> LegListener:
         """Start a session for the leg, or refuse it with the cause that the caller is to see."""
+        placed = None
+        if offered.direction is Direction.OUTBOUND:
+            placed = self.placed.take(offered.call_id)
+            if placed is None:
+                # Whoever asked for it has given up meanwhile.
+                return self._refuse(leg, offered, HangupCause.INTERNAL_ERROR)
+            offered = placed.as_offered(offered)
         if self._is_draining:
             return self._refuse(leg, offered, HangupCause.DRAINING)
         if not self._may_converse(offered):
@@ -95,11 +137,22 @@ class SessionRegistry:
         name = self._agent_of(offered)
         if name is None or name not in self._agents:
             return self._refuse(leg, offered, HangupCause.NO_ROUTE)
+        if self._is_too_busy(offered):
+            return self._refuse(leg, offered, HangupCause.OVERLOADED)
         try:
             ear = self._around.hearing.open()
         except HearingFull:
             return self._refuse(leg, offered, HangupCause.CAPACITY)
-        session = Session(leg, offered, ear, self._agents[name], self._settings[name], self._around)
+        settings = self._settings[name]
+        session = Session(
+            leg,
+            offered,
+            ear,
+            self._agents[name],
+            placed.settings(settings) if placed else settings,
+            self._around,
+            placed,
+        )
         self._taken += 1
         self._sessions[offered.call_id] = session
         task = session.start()
@@ -107,6 +160,11 @@ class SessionRegistry:
         task.add_done_callback(lambda _: self._forget(offered.call_id))
         logger.info("call offered", extra={"call_id": offered.call_id, "agent": name})
         return session
+
+    def _is_too_busy(self, offered: Offered) -> bool:
+        # A call of our own making was decided about before it was placed.
+        is_inbound = offered.direction is Direction.INBOUND
+        return is_inbound and self._load is not None and not self._load.admits()
 
     def _agent_of(self, offered: Offered) -> str | None:
         """Return who is to take a call: the agent that the offer, the room or the number names."""
@@ -116,7 +174,7 @@ class SessionRegistry:
             own = self._rules.agent(offered.callee, offered.caller)
             if own in self._agents:
                 return own
-        return route(self._numbers, offered.callee)
+        return route(self._numbers, our_number(offered))
 
     def _may_converse(self, offered: Offered) -> bool:
         if self._rules is None or offered.direction is not Direction.INBOUND:
@@ -137,7 +195,10 @@ class SessionRegistry:
         task.add_done_callback(self._refusals.discard)
 
     def _refuse(self, leg: Leg, offered: Offered, cause: HangupCause) -> LegListener:
-        leg.reject(cause, retry_after_s=self._around.retry_after_s)
+        retry_after_s = self._around.retry_after_s
+        if cause is HangupCause.OVERLOADED and self._load is not None:
+            retry_after_s = self._load.retry_after_s
+        leg.reject(cause, retry_after_s=retry_after_s)
         self.on_refused(offered, cause)
         return _NobodyListens()
 
@@ -188,6 +249,23 @@ class SessionRegistry:
     def refuse_new(self) -> None:
         """Refuse every call from now on; the live ones go on."""
         self._is_draining = True
+
+    async def wait_until_idle(self) -> None:
+        """Return when no session is left; those that begin meanwhile are waited for, too."""
+        while tasks := tuple(self._tasks.values()):
+            await asyncio.wait(tasks)
+            # Their done callbacks, which forget them, come a turn later.
+            await asyncio.sleep(0)
+
+    async def wait_until_unused(self, agents: Sequence[Agent]) -> None:
+        """Return when no session is left that these agents, who get no new ones, speak in."""
+        tasks = [
+            self._tasks[call_id]
+            for call_id, session in self._sessions.items()
+            if any(session.agent is agent for agent in agents)
+        ]
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def drain(self, wait_s: float) -> None:
         """Refuse new calls, let the live ones go on for `wait_s`, then say goodbye, then end them.

@@ -6,6 +6,7 @@ own words is in `ledger.py`; what is written down is in `chronicle.py`; how it e
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import assert_never
 
 from gateway.config import AgentBase
@@ -16,8 +17,10 @@ from gateway.model.endpoint import Leg
 from gateway.model.frame import RATE_HZ
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent, KeyPressed, TextTyped
-from gateway.rooms.timeline import Kind, RoomView
+from gateway.recording.tape_state import TapeState
+from gateway.rooms.timeline import Fact, Kind, RoomView
 from gateway.sessions import messages
+from gateway.sessions.answering import Answering
 from gateway.sessions.chronicle import Chronicle
 from gateway.sessions.ending import Ending
 from gateway.sessions.gate import OpenReason
@@ -26,11 +29,12 @@ from gateway.sessions.inbox import Inbox
 from gateway.sessions.life import Life
 from gateway.sessions.line import SessionLine
 from gateway.sessions.own_words import OwnWords
+from gateway.sessions.placed import PlacedCall
 from gateway.sessions.preparation import Preparation, call_facts, fresh_room
 from gateway.sessions.screen import Screen
 from gateway.sessions.seat import AgentSeat
 from gateway.sessions.state import SessionState, Trigger
-from gateway.sessions.surroundings import ANSWER_BOUND_S, Surroundings
+from gateway.sessions.surroundings import Surroundings
 from gateway.sessions.tasks import CallTasks, run_each
 from gateway.sessions.timers import Timer, Timers
 from gateway.sessions.typed import Typed, TypedTexts
@@ -49,7 +53,11 @@ class Session:
         agent: Agent,
         settings: AgentBase,
         around: Surroundings,
+        placed: PlacedCall | None = None,
     ) -> None:
+        """`placed` is set for a call of ours."""
+        self.tape = around.tapes.open(offered, ear, self._note_recording)
+        leg, settings = self.tape.tap(leg), self.tape.dress(settings)
         self.offered = offered
         self.agent = agent
         self._leg = leg
@@ -62,6 +70,7 @@ class Session:
         self._life = Life(offered.call_id, self._screen.state)
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
+        self._answering = Answering(leg, ear, self._timers, placed)
         self._chronicle = Chronicle(around.recorder, around.metrics, offered)
         self._phase = GreetingPhase(
             around.greeting,
@@ -150,7 +159,7 @@ class Session:
         reason = OpenReason.HUNG_UP
         try:
             self._ear.listen(self._post)
-            self._leg.bind_ear(self._ear.number)
+            self._answering.begin()
             self._life.apply(Trigger.ROUTED)
             self._preparation.start(self._tasks)
             while self.state is not SessionState.ENDED:
@@ -171,6 +180,7 @@ class Session:
         await self._finish(reason)
 
     def _handle(self, message: messages.Message) -> None:
+        self.tape.see(message)
         match message:
             case SpeechStarted() | SpeechStopped():
                 self._on_speech(message)
@@ -209,7 +219,10 @@ class Session:
             case messages.LastWords():
                 self._ending.on_last_words(message.speech)
             case messages.CloseAsked():
-                self._ending.say_goodbye(message.cause)
+                if self._answering.is_ours and self.state is SessionState.ANSWERING:
+                    self._ending.hang_up(message.cause)  # nobody is there to be told goodbye
+                else:
+                    self._ending.say_goodbye(message.cause)
             case messages.AgentCloses():
                 self._ending.when_heard(message.cause)
             case messages.HangUpAsked():
@@ -227,7 +240,7 @@ class Session:
             case Timer.ECHO_GRACE:
                 self._seat.deliver(*self._phase.echo_grace_over(self._now()))
             case Timer.ANSWER:
-                self._ending.hang_up(HangupCause.NO_ACK)
+                self._ending.hang_up(self._answering.late_cause)
             case Timer.MAX_CALL:
                 self._ending.say_goodbye(HangupCause.MAX_DURATION)
             case Timer.CLOSING:
@@ -253,11 +266,12 @@ class Session:
         self._greeting = message.audio.speech
         if message.audio.speech is not None:
             self._words.greet(message.audio.speech, message.audio.source.value)
-        self._timers.set(Timer.ANSWER, ANSWER_BOUND_S)
-        self._leg.answer()
+        if (early := self._answering.ready()) is not None:
+            self._on_answered(early)
 
     def _on_answered(self, event: events.Answered) -> None:
-        self._timers.cancel(Timer.ANSWER)
+        if not self._answering.answered(event):
+            return
         self._chronicle.answered(event.at_s)
         self._life.apply(Trigger.ANSWERED)
         if self._life.is_over:
@@ -271,6 +285,7 @@ class Session:
             if not self._words.has_greeting:
                 is_wanted = bool(self._settings.greeting.strip())
                 reason = OpenReason.SYNTHESIS_FAILED if is_wanted else OpenReason.NO_GREETING
+                self.tape.greeting_over(None)
                 self._phase.release(self._now(), reason)
 
     # Our own words and the gate ---------------------------------------------------------------------
@@ -278,6 +293,7 @@ class Session:
     def _greeting_over(self, at_s: float, reason: OpenReason) -> None:
         if self._life.is_over:
             return
+        self.tape.greeting_over(self._words.greeting_said)
         if reason is OpenReason.GREETING_PLAYED:
             self._phase.release(at_s, reason)
         else:
@@ -295,13 +311,14 @@ class Session:
         self._life.apply(Trigger.GATE_OPENED)
         room = self._room or fresh_room()
         line = SessionLine(
-            call_facts(self.offered, room, self._words.greeting_said),
+            call_facts(self.offered, room, self._words.greeting_said, self._answering.purpose),
             leg=self._leg,
             ear=self._ear,
             phase=self._phase,
             speaker=self._words.speaker,
             chronicle=self._chronicle,
             screen=self._screen,
+            understood=self.tape.understood,
             clock=self._now,
             post=self._post,
         )
@@ -318,7 +335,11 @@ class Session:
         self._seat.deliver(*self._phase.hear(event))
 
     def _on_dtmf(self, event: events.Dtmf) -> None:
-        self._chronicle.note(Kind.DTMF, event.at_s, {"digit": event.digit})
+        # While a recording is paused for a card number its digits are not written down either.
+        digit = "" if self.tape.state is TapeState.PAUSED else event.digit
+        self._chronicle.note(Kind.DTMF, event.at_s, {"digit": digit})
+        if self.tape.take_key(event.digit):
+            return
         if self._seat.is_taken:
             self._seat.deliver(KeyPressed(event.at_s, event.digit))
         elif not self._phase.is_open:
@@ -334,6 +355,9 @@ class Session:
         self._chronicle.typed(self._now(), message.text, message.at_s, was_held=was_held)
         self._screen.caller_wrote(message.text, message.id)
         return TextTyped(message.at_s, message.text)
+
+    def _note_recording(self, at_s: float, facts: Mapping[str, Fact]) -> None:
+        self._chronicle.note(Kind.RECORDING, at_s, facts)
 
     def _judge_echo(self, start: int, played: bytes, heard: bytes) -> None:
         async def judge() -> None:
@@ -365,6 +389,7 @@ class Session:
             lambda: self._gate_opened(self._phase.open(at_s, reason)),
             self._timers.cancel_all,
             self._seat.close,
+            lambda: self.tape.close(at_s),
             lambda: self._ear.listen(None),
             lambda: self._leg.bind_ear(None),
             self._ear.close,

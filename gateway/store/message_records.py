@@ -39,6 +39,8 @@ class MessageRecord:
     provider_id: str
     error_code: str
     error_detail: str
+    before: MessageStatus | None = None
+    """Its status before the transaction that returned this; None if that made it or only read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +111,8 @@ def to_media(column: list[Mapping[str, Any]]) -> tuple[Media, ...]:
     return tuple(Media(**item) for item in column)
 
 
-def to_record(row: Row[Any]) -> MessageRecord:
-    """Return a row of the messages table."""
+def to_record(row: Row[Any], *, before: str | None = None) -> MessageRecord:
+    """Return a row of the messages table; `before` is the status it had until now."""
     template = row.template
     return MessageRecord(
         seq=row.seq,
@@ -139,4 +141,5 @@ def to_record(row: Row[Any]) -> MessageRecord:
         provider_id=row.provider_id,
         error_code=row.error_code,
         error_detail=row.error_detail,
+        before=None if before is None else MessageStatus(before),
     )

@@ -152,6 +152,7 @@ def taken(
     row = _locked(connection, message_id)
     if row is None:
         return None
+    before = row.status
     _end_attempt(connection, row, Outcome.TAKEN, at=at, provider_id=accepted.provider_id)
     row = _again(
         connection,
@@ -166,8 +167,8 @@ def taken(
     if reported is not None:
         row = _again(connection, row, reported, at=at)
     if apply_early_receipts(connection, provider=row.provider, provider_id=accepted.provider_id):
-        return get(connection, message_id)
-    return to_record(row)
+        row = _locked(connection, message_id) or row
+    return to_record(row, before=before)
 
 
 def not_taken(
@@ -208,7 +209,7 @@ def unknown(
         return None
     _end_attempt(connection, row, Outcome.UNKNOWN, at=at, failure=failure)
     if MessageStatus(row.status) is not MessageStatus.SENDING:
-        return to_record(row)  # a receipt has told meanwhile
+        return to_record(row, before=row.status)  # a receipt has told meanwhile
     return _update(connection, row, next_attempt_at=next_attempt_at, **_error(row, failure))
 
 
@@ -222,7 +223,7 @@ def replay(connection: Connection, message_id: str, *, at: float) -> MessageReco
         return None
     status = MessageStatus(row.status)
     if status is MessageStatus.QUEUED and row.next_attempt_at == at:
-        return to_record(row)  # this very replay, tried twice
+        return to_record(row, before=row.status)  # this very replay, tried twice
     if not may_replay(status):
         return None
     return _change(
@@ -315,7 +316,8 @@ def _settle(
 def _change(
     connection: Connection, row: Row[Any], trigger: Trigger, *, at: float, **values: Any
 ) -> MessageRecord:
-    return to_record(_again(connection, row, trigger, at=at, **values))
+    after = _again(connection, row, trigger, at=at, **values)
+    return to_record(after, before=row.status)
 
 
 def _again(
@@ -328,7 +330,7 @@ def _again(
 
 
 def _update(connection: Connection, row: Row[Any], **values: Any) -> MessageRecord:
-    return to_record(_updated(connection, row, **values))
+    return to_record(_updated(connection, row, **values), before=row.status)
 
 
 def _updated(connection: Connection, row: Row[Any], **values: Any) -> Row[Any]:

@@ -117,7 +117,7 @@ class Worker:
             if call := self._calls.get(leg_no):
                 call.end(cause, time.monotonic())
 
-    def on_place(self, call_id: str, target: str, caller: str) -> None:
+    def on_place(self, call_id: str, target: str, caller: str, trunk: str) -> None:
         logger.info("call %s to %s as %s is not possible here", call_id, target, caller)
 
     def on_signalling(self, command: commands.Signalling) -> None:
@@ -125,6 +125,9 @@ class Worker:
 
     def on_drain(self) -> None:
         self._is_draining = True
+
+    def on_reread(self) -> None:
+        logger.debug("nothing here can be read again")
 
     def counters(self) -> Mapping[str, float]:
         while self._is_hanging:

@@ -159,7 +159,7 @@ class CallerWorker:
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         self._with(leg_no, lambda call: call.end(cause, "we hung up"))
 
-    def on_place(self, call_id: str, target: str, caller: str) -> None:
+    def on_place(self, call_id: str, target: str, caller: str, _trunk: str) -> None:
         self._post(lambda: self._place(call_id, target, caller))
 
     def on_signalling(self, command: commands.Signalling) -> None:
@@ -167,6 +167,9 @@ class CallerWorker:
 
     def on_drain(self) -> None:
         """Nobody calls the caller."""
+
+    def on_reread(self) -> None:
+        """A caller lives for one call."""
 
     def counters(self) -> Mapping[str, float]:
         lateness_s, self._lateness_s = self._lateness_s, 0.0
