@@ -110,7 +110,7 @@ class TextSide:
             history_lines=rooms.history_lines,
             hooks=self.hooks,
             on_media=self._files.look if rooms.media.enabled else None,
-            agent_named=self.agents.get,
+            agent_named=lambda name: self.agents.get(name),
         )
         answers = KeywordAnswers(
             store,
@@ -163,7 +163,7 @@ class TextSide:
         outbox_routes.add_routes(app, self.outbox)
         media_routes.add_routes(app, self._store, self._folder)
         room_rules_routes.add_routes(
-            app, self._store, agents=config.agents, on_change=self.call_rules.refresh
+            app, self._store, agents=lambda: self._config.agents, on_change=self.call_rules.refresh
         )
         if config.twilio.is_on:
             TwilioWebhooks(

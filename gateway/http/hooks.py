@@ -5,6 +5,7 @@ Checked, written down, answered; processed after. The program signs as `gateway/
 says and may also bring e-mail in; Telegram shows the secret that `setWebhook` was given.
 """
 
+import asyncio
 import hmac
 import logging
 import time
@@ -26,6 +27,9 @@ from gateway.model.messages import Channel, InboundMessage, Media, MessageStatus
 log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=BaseModel)
+
+MAIL_BOUND_S = 30.0
+"""Longest that a whole mail may take to come."""
 
 _Address = Annotated[str, Field(min_length=1, max_length=255)]
 _Id = Annotated[str, Field(min_length=1, max_length=128)]
@@ -178,7 +182,8 @@ class ProgramHooks:
     async def mail(self, request: web.Request) -> web.Response:
         """Take a whole mail, as it came over the wire (`message/rfc822`); its `Message-ID` counts it once."""
         assert self._mail is not None
-        body = await self._genuine(await self._large_body(request))
+        async with asyncio.timeout(MAIL_BOUND_S):
+            body = await self._genuine(await self._large_body(request))
         taken = await self._mail.take(body)
         return web.json_response({"taken_as": taken.value})
 
