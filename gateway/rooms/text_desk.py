@@ -30,6 +30,9 @@ RETRY_S = 5.0
 RETRY_MOST_S = 300.0
 HISTORY_LINES = 60
 
+THREADED = frozenset({Channel.EMAIL})
+"""Channels where an answer names what it answers."""
+
 AgentFor = Callable[[str, Channel], TextAgent | None]
 """Which agent writes back for a number or address of ours."""
 
@@ -305,6 +308,8 @@ class TextDesk:
             cause=cause,
             by=agent.name,
             opening=opening,
+            subject=task.message.subject,
+            reply_to=task.message.provider_id if task.message.channel in THREADED else "",
         )
 
     async def write(

@@ -3,7 +3,7 @@
 Every function takes the caller's connection, with a transaction begun.
 """
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
@@ -47,9 +47,20 @@ _SPOKEN_BY = (
 def room_of_message(connection: Connection, message: InboundMessage, *, at: float) -> str:
     """Return the room in which a message belongs, made if the person never turned to us before.
 
-    An answer goes to the room from which this address was last written to, whatever number of ours had the
-    call; anything else to the room of the person and the number written to.
+    An answer goes to the room of the message that it answers, else to that from which this address was last written
+    to, whatever number of ours had the call; anything else to the room of the person and the number written to.
     """
+    if message.reply_to:
+        threaded = connection.execute(
+            select(messages.c.room_id).where(
+                messages.c.message_id == message.reply_to,
+                messages.c.channel == message.channel.value,
+                # Only whom it was written to answers it: an id could have been overheard.
+                func.lower(messages.c.recipient) == message.sender.lower(),
+            )
+        ).scalar()
+        if threaded:
+            return str(threaded)
     answered = connection.execute(
         _ANSWERED,
         {
