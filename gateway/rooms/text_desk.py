@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -34,6 +34,14 @@ AgentFor = Callable[[str, Channel], TextAgent | None]
 """Which agent writes back for a number or address of ours."""
 
 
+InCall = Callable[[str, InboundMessage], Awaitable[bool]]
+"""Offers a message to a call that goes on in the room; True if it was answered there. May take as long as the call."""
+
+
+async def _no_call(_room_id: str, _message: InboundMessage) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
     message: InboundMessage
@@ -57,9 +65,8 @@ class TextDesk:
         mode: GreetingMode = GreetingMode.LEAD,
         history_lines: int = HISTORY_LINES,
         hooks: Hooks | None = None,
-        in_call: Callable[[str, InboundMessage], bool] = lambda _room_id, _message: False,
+        in_call: InCall = _no_call,
     ) -> None:
-        """`in_call` hands a message to a call that goes on in the room; True if one took it."""
         self._database = database
         self._letters = letters
         self._agent_for = agent_for
@@ -74,6 +81,8 @@ class TextDesk:
         self._workers: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._pending = 0
+        self._answered_in_calls: set[str] = set()
+        """Turns, one for each room at most, of which the store does not know it yet."""
 
     @property
     def pending(self) -> int:
@@ -180,7 +189,8 @@ class TextDesk:
         text = await self._letters.text_of(cause)
         if text is None:
             verdicts = await self._hooks.call(Point.BEFORE_INBOUND, room_id, message=message)
-            if agent is not None and False not in verdicts and not self._in_call(room_id, message):
+            is_ours = False not in verdicts and not await self._is_answered_in_call(task)
+            if agent is not None and is_ours:
                 text = await self._think(agent, task)
             await self._hooks.call(Point.AFTER_INBOUND, room_id, message=message)
             for verdict in await self._hooks.call(Point.BEFORE_OUTBOUND, room_id, text=text or ""):
@@ -194,6 +204,22 @@ class TextDesk:
                 connection, message.provider, message.provider_id, at=at
             )
         )
+        self._answered_in_calls.discard(text_lines.turn_id(message))
+
+    async def _is_answered_in_call(self, task: _Task) -> bool:
+        turn_id = text_lines.turn_id(task.message)
+        if turn_id in self._answered_in_calls:
+            # Said already; it was the store that failed after it.
+            return True
+        # A call may keep a message until its greeting is over: other rooms are answered meanwhile.
+        self._slots.release()
+        try:
+            is_answered = await self._in_call(task.room_id, task.message)
+        finally:
+            await self._slots.acquire()
+        if is_answered:
+            self._answered_in_calls.add(turn_id)
+        return is_answered
 
     async def _think(self, agent: TextAgent, task: _Task) -> str:
         message, room_id = task.message, task.room_id

@@ -6,6 +6,7 @@ from gateway.model.endpoint import Leg
 from gateway.model.line import PlaybackEnded, PlaybackStarted, Role, Said
 from gateway.model.speech import Speech
 from gateway.sessions.chronicle import Chronicle
+from gateway.sessions.crossing import Crossing
 from gateway.sessions.gate import OpenReason
 from gateway.sessions.greeting import GreetingPhase
 from gateway.sessions.ledger import Finished, Started
@@ -29,6 +30,7 @@ class OwnWords:
         phase: GreetingPhase,
         seat: AgentSeat,
         screen: Screen,
+        crossing: Crossing,
         greeting_over: Callable[[float, OpenReason], None],
         finished: Callable[[], None],
     ) -> None:
@@ -38,6 +40,7 @@ class OwnWords:
         self._phase = phase
         self._seat = seat
         self._screen = screen
+        self._crossing = crossing
         self._greeting_over = greeting_over
         self._finished = finished
         self._greeting: Speech | None = None
@@ -77,6 +80,7 @@ class OwnWords:
             self._phase.greeting_started(self._greeting)
             return
         self._chronicle.playback_started(start.at_s)
+        self._crossing.started(start)
         self._seat.deliver(PlaybackStarted(start.at_s, start.playback_id))
 
     def _on_finished(self, end: Finished) -> None:
@@ -85,6 +89,7 @@ class OwnWords:
             self._on_greeting_finished(end)
         else:
             self._chronicle.playback_finished(end)
+            self._crossing.finished(end)
             self._seat.deliver(PlaybackEnded(end.at_s, end.playback_id, end.heard, end.interrupted))
         self._finished()
 

@@ -19,6 +19,7 @@ from gateway.model.line import Agent, KeyPressed, TextTyped
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions import messages
 from gateway.sessions.chronicle import Chronicle
+from gateway.sessions.crossing import Crossing
 from gateway.sessions.ending import Ending
 from gateway.sessions.gate import OpenReason
 from gateway.sessions.greeting import GreetingPhase, Opened
@@ -59,7 +60,7 @@ class Session:
         self._inbox: Inbox[messages.Message] = Inbox()
         self._screen = Screen(leg)
         self._typed = TypedTexts()
-        self._life = Life(offered.call_id, self._screen.state)
+        self._life = Life(offered.call_id, self._state_changed)
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
         self._chronicle = Chronicle(around.recorder, around.metrics, offered)
@@ -77,6 +78,18 @@ class Session:
             self._tasks,
             lambda failure: self._post(messages.AgentDone(failure)),
         )
+        self.crossing = Crossing(
+            phrases=around.phrases,
+            chronicle=self._chronicle,
+            screen=self._screen,
+            tasks=self._tasks,
+            clock=self._now,
+            wake=lambda: self._post(messages.Crossed()),
+            speak=lambda speech: self._words.speaker.say(speech),
+            last_id=lambda: self._words.speaker.last_id,
+            deliver=self._seat.deliver,
+        )
+        """What is written comes into the call by it; for anybody on the event loop."""
         self._words = OwnWords(
             leg,
             self._now,
@@ -84,6 +97,7 @@ class Session:
             phase=self._phase,
             seat=self._seat,
             screen=self._screen,
+            crossing=self.crossing,
             greeting_over=self._greeting_over,
             finished=lambda: self._ending.on_playback_finished(),
         )
@@ -136,6 +150,10 @@ class Session:
     def hang_up(self, cause: HangupCause) -> None:
         """End the call at once."""
         self._post(messages.HangUpAsked(cause))
+
+    def _state_changed(self, state: SessionState) -> None:
+        self._screen.state(state)
+        self.crossing.state_changed(state)
 
     def _post(self, message: messages.Message) -> None:
         self._inbox.post(message)
@@ -208,6 +226,8 @@ class Session:
                 self._on_agent_done(message.failure)
             case messages.LastWords():
                 self._ending.on_last_words(message.speech)
+            case messages.Crossed():
+                self.crossing.work()
             case messages.CloseAsked():
                 self._ending.say_goodbye(message.cause)
             case messages.AgentCloses():
@@ -359,6 +379,7 @@ class Session:
             lambda: self._words.speaker.finish(at_s),
             lambda: self._gate_opened(self._phase.open(at_s, reason)),
             self._timers.cancel_all,
+            self.crossing.close,
             self._seat.close,
             lambda: self._ear.listen(None),
             lambda: self._leg.bind_ear(None),
