@@ -16,6 +16,7 @@ from gateway.rooms import text_lines
 from gateway.rooms.hooks import Hooks, Point
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.text_gate import Greeting, GreetingMode, TextGate
+from gateway.rooms.timeline import Kind
 from gateway.store import inbox, room_lines
 from gateway.store.transactor import Transactor
 
@@ -66,7 +67,9 @@ class TextDesk:
         history_lines: int = HISTORY_LINES,
         hooks: Hooks | None = None,
         in_call: InCall = _no_call,
+        on_taken: Callable[[str], None] = lambda _room_id: None,
     ) -> None:
+        """`on_taken` hears of a room in which an agent took a message for somebody."""
         self._database = database
         self._letters = letters
         self._agent_for = agent_for
@@ -75,6 +78,7 @@ class TextDesk:
         self._history_lines = history_lines
         self._hooks = hooks or Hooks()
         self._in_call = in_call
+        self._on_taken = on_taken
         self._wake = asyncio.Event()
         self._after_seq = 0
         self._lanes: dict[str, deque[_Task]] = {}
@@ -255,8 +259,10 @@ class TextDesk:
             return agent.apology
         if reply.notes:
             await self._database.transact(
-                lambda connection: _put_notes(connection, room_id, message, reply.notes)
+                lambda connection: _put_notes(connection, room_id, message, reply.notes, agent.name)
             )
+            if any(note.name == Kind.MESSAGE_TAKEN.value for note in reply.notes):
+                self._on_taken(room_id)
         return reply.text
 
     async def _write(self, agent: TextAgent, task: _Task, text: str, cause: str) -> None:
@@ -318,8 +324,12 @@ class TextDesk:
 
 
 def _put_notes(
-    connection: Connection, room_id: str, message: InboundMessage, notes: tuple[TextNote, ...]
+    connection: Connection,
+    room_id: str,
+    message: InboundMessage,
+    notes: tuple[TextNote, ...],
+    agent: str,
 ) -> None:
     for number, note in enumerate(notes):
-        line_id, entry = text_lines.noted(room_id, message, note, number)
+        line_id, entry = text_lines.noted(room_id, message, note, number, agent)
         room_lines.append_line(connection, entry, entry_id=line_id)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.errors import StoreError
 from gateway.store.people import person_key
 from gateway.store.records import CallRecord, TimelineLine
+from gateway.store.room_lines import room_of_person
 from gateway.store.schema import calls, rooms, timeline
 
 T = TypeVar("T")
@@ -33,9 +34,10 @@ class Reader:
         self._engine.dispose()
 
     async def room_id(self, number: str, person: str) -> str | None:
-        """Return the id of this person's room at our number."""
-        query = select(rooms.c.room_id).where(rooms.c.number == number, rooms.c.person == person)
-        return await self.read(lambda connection: connection.execute(query).scalar())
+        """Return the id of this person's room at our number, under whichever of their addresses it was made."""
+        return await self.read(
+            lambda connection: room_of_person(connection, number=number, person=person)
+        )
 
     async def person(self, key: str) -> str:
         """Return the key by which the person behind an address is known: another one if they are linked."""

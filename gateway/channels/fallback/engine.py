@@ -170,13 +170,7 @@ class Fallback:
         incident: str,
         now: float,
     ) -> Standing:
-        configured = self._section.senders_of(number)
-        ours = {one: number for one in known.NUMBER_CHANNELS if number.startswith("+")}
-        senders = {
-            one: sender
-            for one, sender in {**ours, **configured}.items()
-            if self._capabilities(one) is not None
-        }
+        senders = known.served_senders(self._section, number, self._capabilities)
         return known.standing_of(
             connection,
             room_id=room_id,
