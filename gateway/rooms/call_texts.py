@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from gateway.errors import CallOver, OptedOut
+from gateway.errors import CallOver, MessageError, OptedOut
 from gateway.rooms import text_lines
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.reach import Reach
@@ -22,7 +22,6 @@ TEXTS_MOST = 10
 SENT = "sent"
 SENT_BEFORE = "the same text was sent in this call already; the caller has it"
 TOO_LONG = "not sent: the text is too long; make it shorter than 480 characters"
-ENOUGH = "not sent: there were too many texts in this call"
 
 
 class CallOfAgent(Protocol):
@@ -57,7 +56,7 @@ class CallTexts:
     async def send_message(self, call_id: str, arguments: Mapping[str, Any]) -> str:
         """Send `text` to the caller; returns what to tell the agent: one text is sent once in a call.
 
-        Raises `CallNotFound`, `Unreachable`, `OptedOut` or `StoreError`, when it is not sent.
+        Raises `CallNotFound`, `CallOver`, `MessageError` or `StoreError`, when it is not sent.
         """
         text = str(arguments.get("text", "")).strip()
         if not text or len(text) > TEXT_MOST:
@@ -75,7 +74,7 @@ class CallTexts:
             return SENT_BEFORE
         if len(sent) >= TEXTS_MOST:
             log.warning("an agent writes too much", extra={"call_id": call_id})
-            return ENOUGH
+            raise MessageError("there were too many texts in this call")
         where = await self._reach.of_room(room_id)
         answers = await self._letters.write(
             Letter(
