@@ -12,6 +12,8 @@ from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
 from gateway.app.processes import telephony_argv, webrtc_argv
+from gateway.app.rooms import RoomSide
+from gateway.app.running_calls import RunningCalls
 from gateway.app.texting import TextSide
 from gateway.config import Config
 from gateway.endpoints.browser import BrowserEndpoint
@@ -58,8 +60,21 @@ class Gateway:
         self.phrases = FixedPhrases(
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
-        self.agents: dict[str, Agent] = build_agents(config, self.speech, LadderVoice(voices))
-        self.texting = TextSide(config, self.store, self.agents)
+        self.running = RunningCalls()
+        self.agents: dict[str, Agent] = build_agents(
+            config,
+            self.speech,
+            LadderVoice(voices),
+            {"send_message": lambda *of_call: self.rooms.call_texts.send_message(*of_call)},
+        )
+        self.texting = TextSide(
+            config,
+            self.store,
+            self.agents,
+            in_call=self.running.answers,
+            on_taken=lambda room_id: self.rooms.taken.look(room_id),
+        )
+        self.rooms = RoomSide(config, self.store, self.texting, self.running)
         self.registry = SessionRegistry(
             numbers=config.numbers,
             agents=self.agents,
@@ -69,13 +84,14 @@ class Gateway:
                 turns=config.turns,
                 max_call_s=config.gateway.max_call_s,
                 retry_after_s=config.sip.retry_after_s,
-                recorder=WatchedRecorder(self.store, [self.texting.after_calls]),
+                recorder=WatchedRecorder(self.store, [self.texting.after_calls, self.rooms.taken]),
                 metrics=self.metrics,
                 hearing=self.hearing,
                 phrases=self.phrases,
                 is_echo=EchoCheck(echo.is_echo),
             ),
         )
+        self.running.join(self.registry, self.texting.agents)
         self.sip: WorkerEndpoint | None = None
         self.browser: BrowserEndpoint | None = None
         if config.webrtc.enabled:
@@ -112,6 +128,8 @@ class Gateway:
             await agent.start()
         stack.push_async_callback(self.texting.close)
         await self.texting.start()
+        stack.push_async_callback(self.rooms.close)
+        self.rooms.start()
         stack.push_async_callback(self.registry.stop)
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(

@@ -38,6 +38,7 @@ async def serve(config: Config) -> None:
         registry=gateway.metrics.registry,
     )
     gateway.texting.add_routes(http)
+    gateway.rooms.add_routes(http)
     if gateway.browser is not None:
         serve_browsers(http, config, gateway, gateway.browser)
     server = HttpServer(config.http, http)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -30,7 +30,7 @@ from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
-from gateway.rooms.text_desk import TextDesk
+from gateway.rooms.text_desk import InCall, TextDesk
 from gateway.sessions.routing import route
 from gateway.store.message_records import MessageRecord
 from gateway.store.store import Store
@@ -44,8 +44,16 @@ AFTER_CALLS_S = 5.0
 class TextSide:
     """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
 
-    def __init__(self, config: Config, store: Store, agents: Mapping[str, Agent]) -> None:
-        """Raises `ConfigError`."""
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        agents: Mapping[str, Agent],
+        *,
+        in_call: InCall,
+        on_taken: Callable[[str], None],
+    ) -> None:
+        """`in_call` and `on_taken` are the desk's. Raises `ConfigError`."""
         self._config = config
         self._store = store
         rooms = config.rooms
@@ -86,6 +94,8 @@ class TextSide:
             mode=rooms.text_greeting,
             history_lines=rooms.history_lines,
             hooks=self.hooks,
+            in_call=in_call,
+            on_taken=on_taken,
         )
         answers = KeywordAnswers(
             store,

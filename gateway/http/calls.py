@@ -1,4 +1,4 @@
-"""The API of calls and rooms: list, show with timeline, hang up."""
+"""The API of calls: list, show with timeline, hang up; and of the timelines of their rooms."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def add_routes(app: web.Application, live: LiveCalls, archive: Archive) -> None:
             return web.json_response({**_unwritten(call_id, state), "timeline": []})
         lines = await archive.call_timeline(call_id)
         return web.json_response(
-            {**_call(record, state), "timeline": [_line(line) for line in lines]}
+            {**_call(record, state), "timeline": [line_json(line) for line in lines]}
         )
 
     async def hang_up(request: web.Request) -> web.Response:
@@ -65,7 +65,7 @@ def add_routes(app: web.Application, live: LiveCalls, archive: Archive) -> None:
         return web.json_response(
             {
                 "room_id": room_id,
-                "timeline": [_line(line) for line in lines],
+                "timeline": [line_json(line) for line in lines],
                 "next_after": lines[-1].seq if len(lines) == limit else None,
             }
         )
@@ -102,7 +102,8 @@ def _unwritten(call_id: str, state: str) -> dict[str, Any]:
     return {"call_id": call_id, "state": state, "cause": None}
 
 
-def _line(line: TimelineLine) -> dict[str, Any]:
+def line_json(line: TimelineLine) -> dict[str, Any]:
+    """Return an entry of a timeline as the API tells it."""
     return {
         "seq": line.seq,
         "call_id": line.call_id,

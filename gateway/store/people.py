@@ -92,7 +92,11 @@ def opt_out(connection: Connection, channel: Channel, address: str) -> OptOut | 
 
     A stop for one of the person's addresses holds for all: two may have been linked only after it.
     """
-    keys = person_keys(connection, address_key(channel, address))
+    return opt_out_of_keys(connection, person_keys(connection, address_key(channel, address)))
+
+
+def opt_out_of_keys(connection: Connection, keys: set[str]) -> OptOut | None:
+    """Return the same for all keys of a person."""
     rows = connection.execute(
         # Not by time: a clock set back must not bring back what was revoked.
         select(opt_outs).where(opt_outs.c.key.in_(keys)).order_by(opt_outs.c.seq)

@@ -88,13 +88,9 @@ class Reader:
 
     async def room_timeline(self, room_id: str, *, after: int, limit: int) -> list[TimelineLine]:
         """Return the room's entries with `seq` above `after`, in order."""
-        query = (
-            _lines()
-            .where(timeline.c.room_id == room_id, timeline.c.seq > after)
-            .order_by(timeline.c.seq)
-            .limit(limit)
+        return await self.read(
+            lambda connection: lines_after(connection, room_id, after, limit=limit)
         )
-        return await self.read(lambda connection: [_line(row) for row in connection.execute(query)])
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Return what the query returns, run on the reader's thread."""
@@ -115,6 +111,19 @@ class Reader:
             raise StoreError("the store is closed") from error
         finally:
             self._waiting -= 1
+
+
+def lines_after(
+    connection: Connection, room_id: str, after: int, *, limit: int
+) -> list[TimelineLine]:
+    """Return a room's entries with `seq` above `after`, in order."""
+    query = (
+        _lines()
+        .where(timeline.c.room_id == room_id, timeline.c.seq > after)
+        .order_by(timeline.c.seq)
+        .limit(limit)
+    )
+    return [_line(row) for row in connection.execute(query)]
 
 
 def _lines(*more: Any) -> Select[Any]:
