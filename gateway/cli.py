@@ -66,6 +66,19 @@ def build_parser() -> argparse.ArgumentParser:
     calls.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most so many")
     calls.add_argument("--json", action="store_true", help="for machines")
 
+    call = command("call", "call a number, and follow the call to its end", "call:run")
+    call.add_argument("number", metavar="NUMBER", help="whom to call, with country code: +4930123")
+    call.add_argument(
+        "--from", dest="caller", metavar="NUMBER", help="which of our numbers to show"
+    )
+    call.add_argument("--agent", metavar="NAME", help="who speaks (default: who has our number)")
+    call.add_argument("--trunk", metavar="NAME", help="which way (default: by the number)")
+    call.add_argument("--greeting", metavar="TEXT", help="said first, instead of the agent's own")
+    call.add_argument("--purpose", metavar="TEXT", help="why, for the agent")
+    call.add_argument("--key", metavar="KEY", help="the same key never calls twice")
+    call.add_argument("--no-wait", action="store_true", help="only print the call's id")
+    call.add_argument("--json", action="store_true", help="for machines")
+
     hangup = command("hangup", "end a call", "hangup:run")
     hangup.add_argument("call_id", metavar="ID", help="the call, as `offhook calls` shows it")
 
@@ -86,7 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument("--max-call", type=int, metavar="S", help="longest call in seconds")
     token.add_argument("--json", action="store_true", help="for machines")
 
-    for client in (calls, hangup, outbox, token):
+    for client in (calls, call, hangup, outbox, token):
         client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")
 
     rehearse = command(

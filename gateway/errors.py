@@ -15,7 +15,9 @@ GatewayError                      code: stable, for HTTP clients, logs and metri
 │   ├── NoAgent                   agent.not_found
 │   ├── OfferRefused              sdp.refused
 │   ├── IceSessionReplaced        ice.stale
-│   └── CallOver                  call.over
+│   ├── CallOver                  call.over
+│   ├── DialRefused               dial.refused
+│   └── DialFailed                dial.failed           retryable
 ├── RoomNotFound                  room.not_found
 ├── MessageError                  message.failed
 │   ├── OptedOut                  message.opted_out
@@ -139,6 +141,26 @@ class CallOver(CallError):
     """The call ended before what was asked could be done."""
 
     code = "call.over"
+
+
+class DialRefused(CallError):
+    """A number may not be dialled; the message names the setting and the remedy."""
+
+    code = "dial.refused"
+
+    def __init__(self, reason: str, message: str, *, retry_after_s: int = 0) -> None:
+        self.reason = reason
+        """Which rule: one of `gateway.dialling.policy.Refusal`, `no_agent` or `key_reused`."""
+        self.retry_after_s = retry_after_s
+        """0: waiting does not help."""
+        super().__init__(message)
+
+
+class DialFailed(CallError):
+    """Nothing can be dialled now, whatever the number."""
+
+    code = "dial.failed"
+    retryable = True
 
 
 class RoomNotFound(GatewayError):

@@ -89,9 +89,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
         if not target.isascii() or not target.isprintable() or " " in target:
             # PJSIP's parser stops at a line end, and takes what stands before it.
             raise NativeError("the target is not a SIP URI")
-        prm = pj.CallOpParam(True)
-        prm.opt.audioCount = 1
-        prm.opt.videoCount = 0
+        prm = _audio_only()
         prm.txOption.localUri = caller
         with native(f"call to {target}"):
             self.makeCall(target, prm)
@@ -258,10 +256,8 @@ class SipCall(pj.Call):  # type: ignore[misc]
 
     def _respond(self, status: int) -> None:
         self._check()
-        prm = pj.CallOpParam(True)
+        prm = _audio_only()
         prm.statusCode = status
-        prm.opt.audioCount = 1
-        prm.opt.videoCount = 0
         with native(f"response {status}"):
             pj.Call.answer(self, prm)
 
@@ -296,6 +292,16 @@ class SipCall(pj.Call):  # type: ignore[misc]
             self.hangup(prm)
         except pj.Error as error:
             log.warning("cannot end call", extra={"slot": self.slot, "reason": error.reason})
+
+
+def _audio_only() -> Any:
+    """Return settings that offer, and take, one audio stream and nothing else."""
+    prm = pj.CallOpParam(True)
+    prm.opt.audioCount = 1
+    prm.opt.videoCount = 0
+    if hasattr(prm.opt, "textCount"):  # real-time text (RFC 4103), from 2.16 on
+        prm.opt.textCount = 0
+    return prm
 
 
 def _quality(rtcp: Any) -> Quality:

@@ -29,8 +29,8 @@ _PHASES = {
 SWEEP_S = 1.0
 """How often a call that waits for nothing in particular is looked at."""
 STATISTICS_S = 5.0
-DIAL_BOUND_S = 60.0
-"""A call of ours that nobody answers is given up after so long."""
+DIAL_BOUND_S = 200.0
+"""A call of ours that nobody answers is given up after so long; the gateway does so earlier."""
 ACK_BOUND_S = 32.5
 """64 T1 and a little: by then PJSIP itself has given up on the ACK and sent BYE (RFC 3261 section
 13.3.1.4), whose answer may never come either; the gateway need not wait for that."""
@@ -66,8 +66,8 @@ class Leg:
         self._native = native
         self._bounds = bounds
         self._emit = emit
-        is_ours = offered.direction is events.Direction.OUTBOUND
-        self._state = LegState.DIALLING if is_ours else LegState.RINGING
+        self._is_ours = offered.direction is events.Direction.OUTBOUND
+        self._state = LegState.DIALLING if self._is_ours else LegState.RINGING
         self._since_s = offered.at_s
         self._wanted: HangupCause | None = None
         self._phase_at_end = Phase.OFFERED
@@ -105,8 +105,9 @@ class Leg:
 
     def reject(self, cause: HangupCause, retry_after_s: int, now_s: float) -> None:
         """Refuse the offer with the response that belongs to `cause`; a call of ours is cancelled."""
-        if self._state is LegState.DIALLING:
+        if self._is_ours:
             self.hang_up(cause, now_s)
+            return
         if self._state is not LegState.RINGING:
             return
         self._end(cause, now_s, lambda: self._native.refuse(refusal_status(cause), retry_after_s))
@@ -176,7 +177,7 @@ class Leg:
         """The SIP session is over, with the last status and reason it saw."""
         if self._state is LegState.ENDED:
             return
-        phase = _PHASES.get(self._state, Phase.CONFIRMED)
+        phase = self._phase()
         if self._state is LegState.ENDING:
             phase = self._phase_at_end
         cause = cause_of(status, reason, phase, self._wanted)
@@ -264,7 +265,7 @@ class Leg:
 
     def _end(self, cause: HangupCause, now_s: float, act: Callable[[], None]) -> None:
         self._wanted = cause
-        self._phase_at_end = _PHASES.get(self._state, Phase.CONFIRMED)
+        self._phase_at_end = self._phase()
         self._quality = self._native.quality() or self._quality
         self._move(Trigger.HANG_UP, now_s)
         try:
@@ -272,6 +273,11 @@ class Leg:
         except NativeError as error:
             # The stack does not know the call any more: its end was, or will be, reported.
             self._log.info("call was over already", extra={"reason": str(error)})
+
+    def _phase(self) -> Phase:
+        if self._state is LegState.DIALLING and self._is_alerted:
+            return Phase.ALERTED
+        return _PHASES.get(self._state, Phase.CONFIRMED)
 
     def _finish(self, cause: HangupCause, detail: str, now_s: float) -> None:
         returned, _ = self.playout.clear()

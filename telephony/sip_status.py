@@ -15,7 +15,9 @@ class Phase(StrEnum):
     OFFERED = "offered"
     """No final response of ours had been sent."""
     PLACED = "placed"
-    """A call of ours that the far end has not answered."""
+    """A call of ours of which the far end has shown no sign."""
+    ALERTED = "alerted"
+    """A call of ours that rings there, or plays something, and is not answered."""
     UNACKNOWLEDGED = "unacknowledged"
     """Our 200 was sent, its ACK had not come."""
     CONFIRMED = "confirmed"
@@ -30,16 +32,33 @@ NOT_ACCEPTABLE = frozenset({406, 415, 488, 606})
 
 
 _PLACED = {
-    404: HangupCause.NO_ROUTE,
+    401: HangupCause.TRUNK_FAILED,
+    402: HangupCause.TRUNK_FAILED,
+    403: HangupCause.TRUNK_FAILED,
+    404: HangupCause.INVALID_NUMBER,
+    407: HangupCause.TRUNK_FAILED,
     408: HangupCause.NO_ANSWER,
+    410: HangupCause.INVALID_NUMBER,
+    416: HangupCause.INVALID_NUMBER,
     480: HangupCause.NO_ANSWER,
+    484: HangupCause.INVALID_NUMBER,
+    485: HangupCause.INVALID_NUMBER,
     486: HangupCause.BUSY,
     487: HangupCause.NO_ANSWER,
-    488: HangupCause.UNACCEPTABLE_MEDIA,
-    503: HangupCause.CAPACITY,
     600: HangupCause.BUSY,
+    604: HangupCause.INVALID_NUMBER,
+    **dict.fromkeys(NOT_ACCEPTABLE, HangupCause.UNACCEPTABLE_MEDIA),
 }
-"""Final responses to a call of ours; all others are refusals."""
+"""Final responses to a call of ours (RFC 3261 section 21); 5xx are the trunk's failures, others refusals."""
+
+
+def _cause_of_placed(status: int, phase: Phase) -> HangupCause:
+    if status == 408 and phase is Phase.PLACED:
+        # Also what the SIP stack itself reports when nothing at all came back.
+        return HangupCause.TRUNK_FAILED
+    if 500 <= status < 600:
+        return HangupCause.TRUNK_FAILED
+    return _PLACED.get(status, HangupCause.REJECTED)
 
 
 def cause_of(
@@ -54,8 +73,8 @@ def cause_of(
         return HangupCause.CALLER_CANCELLED  # RFC 3261 section 9.2
     if wanted is not None:
         return wanted
-    if phase is Phase.PLACED:
-        return _PLACED.get(status, HangupCause.REJECTED)
+    if phase in (Phase.PLACED, Phase.ALERTED):
+        return _cause_of_placed(status, phase)
     if phase is Phase.OFFERED:
         if status in NOT_ACCEPTABLE:
             return HangupCause.UNACCEPTABLE_MEDIA

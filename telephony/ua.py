@@ -24,6 +24,7 @@ from telephony.sip_message import read_invite
 from telephony.source_filter import ListeningSocket
 from telephony.switchboard import Switchboard
 from telephony.tick_batch import TickBatch
+from telephony.trunks import Trunks, nameservers
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class UserAgent:
         self, config: Config, switchboard: Switchboard, batch: TickBatch, on_marks: MarkSink
     ) -> None:
         self._sip = config.sip
+        self._trunk_sections = config.trunks
         self._host = config.sip.public_address or config.sip.host
         self._switchboard = switchboard
         self._batch = batch
@@ -73,6 +75,7 @@ class UserAgent:
         self._tick: TickPort | None = None
         self._ports = PortPool(batch, on_marks)
         self.listeners: list[Listener] = []
+        self.trunks = Trunks(config.trunks, self._on_invite)
 
     @property
     def ports(self) -> PortPool:
@@ -106,6 +109,7 @@ class UserAgent:
             self._account.create(
                 account_config(self._sip, self._host, self.listeners[0].port), True
             )
+            self.trunks.start(self._sip, self._host, self.listeners[0].port)
         except pj.Error as error:
             raise EndpointError(f"cannot start SIP: {error.reason} ({error.title})") from None
 
@@ -113,6 +117,7 @@ class UserAgent:
         """Handle SIP traffic for at most `POLL_MS`, then bury the dead."""
         self._endpoint.libHandleEvents(POLL_MS)
         self._calls.reap()
+        self.trunks.poll(time.monotonic())
 
     def maintain(self) -> None:
         """Once in a while: give surplus ports back and collect garbage, on this thread."""
@@ -132,6 +137,7 @@ class UserAgent:
             self._ports.close()
             if self._tick is not None:
                 destroy_port(self._tick)
+            self.trunks.close()
             if self._account is not None:
                 self._account.shutdown()
                 self._account.thisown = False
@@ -159,17 +165,21 @@ class UserAgent:
     def dead(self, call: SipCall) -> None:
         self._calls.bury(call)
 
-    def place(self, call_id: str, target: str, caller: str, now_s: float) -> None:
-        """Place a call to a SIP URI, showing the name or number `caller`."""
+    def place(self, call_id: str, target: str, caller: str, trunk: str, now_s: float) -> None:
+        """Place a call to a SIP URI through a trunk (empty: none), showing the number `caller`."""
         assert self._account is not None
         # The slot is PJSIP's choice: none may have a dead object left.
         self._calls.reap()
-        call = SipCall(self._account, pj.PJSUA_INVALID_ID, self)
+        account = self.trunks.account(trunk)
+        call = SipCall(account or self._account, pj.PJSUA_INVALID_ID, self)
+        host = account.host if account else f"{self._host}:{self.listeners[0].port}"
         # The number is data: what would end the user part, or the header, is escaped.
-        shown = f"<sip:{quote(caller, safe='+')}@{self._host}:{self.listeners[0].port}>"
+        shown = f"<sip:{quote(caller, safe='+')}@{host}>"
 
         def dial(leg: Leg) -> str:
             call.leg = leg
+            if trunk and account is None:
+                raise NativeError(f"there is no trunk {trunk!r}")
             return call.dial(target, shown)
 
         try:
@@ -216,6 +226,8 @@ class UserAgent:
         # is never destroyed under one. The queue drops when full, so no log writer may share it.
         ua.mainThreadOnly = True
         ua.userAgent = "Offhook"
+        for server in nameservers(self._trunk_sections):
+            ua.nameserver.append(server)
         ua.natTypeInSdp = 0
         ua.mwiUnsolicitedEnabled = False
         config.logConfig.level = 2
@@ -281,7 +293,8 @@ class UserAgent:
     def _listen(self) -> None:
         """Open the transports, each with its source filter in place before the first poll."""
         kinds = {SipTransport.UDP: pj.PJSIP_TRANSPORT_UDP, SipTransport.TCP: pj.PJSIP_TRANSPORT_TCP}
-        program = source_filter.build_program(self._sip.allow)
+        networks = [net for one in self._trunk_sections.values() for net in one.allowed_networks]
+        program = source_filter.build_program((*self._sip.allow, *networks))
         port = self._sip.port
         for transport in self._sip.transports:
             settings = pj.TransportConfig()

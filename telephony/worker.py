@@ -124,11 +124,15 @@ class Worker:
     def _end_calls(self) -> None:
         """Refuse new calls, end the running ones, and wait a bounded time until all are gone."""
         self._admission.link_up = False
+        self._agent.trunks.withdraw(time.monotonic())
         self._switchboard.hang_up_all(HangupCause.DRAINING, time.monotonic())
         deadline_s = time.monotonic() + _SHUTDOWN_BOUND_S
-        while self._agent.native_calls and time.monotonic() < deadline_s:
+        while self._is_busy() and time.monotonic() < deadline_s:
             self._turn()
         self._turn()
+
+    def _is_busy(self) -> bool:
+        return bool(self._agent.native_calls) or not self._agent.trunks.is_settled
 
     def _report(self) -> None:
         dropped = self._agent.dropped_packets()
@@ -195,14 +199,18 @@ class Worker:
     def on_send_message(self, leg_no: int, text: str) -> None:
         """Nobody takes messages on a telephone."""
 
-    def on_place(self, call_id: str, target: str, caller: str) -> None:
-        self._post(partial(self._agent.place, call_id, target, caller))
+    def on_place(self, call_id: str, target: str, caller: str, trunk: str) -> None:
+        self._post(partial(self._agent.place, call_id, target, caller, trunk))
 
     def on_signalling(self, command: commands.Signalling) -> None:
         """Browsers do not call here."""
 
     def on_drain(self) -> None:
-        self._post(lambda _: setattr(self._admission, "draining", True))
+        self._post(self._drain)
+
+    def _drain(self, now_s: float) -> None:
+        self._admission.draining = True
+        self._agent.trunks.withdraw(now_s)
 
     def counters(self) -> Mapping[str, float]:
         lateness_s, self._batch.max_lateness_s = self._batch.max_lateness_s, 0.0
@@ -215,4 +223,5 @@ class Worker:
             "packets_dropped": self._agent.dropped_packets(),
             "native_calls": self._agent.native_calls,
             "abandoned_calls": self._agent.abandoned_calls,
+            **self._agent.trunks.counters(),
         }

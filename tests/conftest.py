@@ -35,6 +35,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = _folder(item)
         if folder in MARKED:
             item.add_marker(getattr(pytest.mark, folder))
+        if folder in TIMED:
+            # Real audio in real time: a machine that stalls for a moment may spoil one try. The summary tells
+            # of every second one.
+            item.add_marker(pytest.mark.flaky(reruns=1))
         for tool in TOOLS.get(folder, ()):
             # A missing tool is a failure where the whole set is asked for, else a reasoned skip.
             if shutil.which(tool) is None and not os.environ.get("REQUIRE_INTEROP"):

@@ -340,7 +340,7 @@ class Worker:
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         self._with(leg_no, lambda call: call.leg.hang_up(cause, time.monotonic()))
 
-    def on_place(self, call_id: str, target: str, caller: str) -> None:
+    def on_place(self, call_id: str, target: str, caller: str, _trunk: str) -> None:
         """Browsers cannot be called."""
         log.error(
             "cannot call a browser",

@@ -37,6 +37,8 @@ def build_messages(
     system = f"{instructions}\n\n{manner}"
     if facts.caller:
         system += f"\nThe caller's number: {facts.caller}."
+    if facts.purpose:
+        system += f"\nYou have called this person. The purpose of the call: {facts.purpose}"
     messages: list[Message] = [{"role": "system", "content": system}]
     for serial, said in history.numbered():
         role = "user" if said.role is Role.USER else "assistant"

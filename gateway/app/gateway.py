@@ -1,7 +1,9 @@
 """Builds the gateway from its configuration, starts it in order, stops it in reverse."""
 
 import asyncio
+import gc
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -16,6 +18,7 @@ from gateway.app.rooms import RoomSide
 from gateway.app.running_calls import RunningCalls
 from gateway.app.texting import TextSide
 from gateway.config import Config
+from gateway.dialling.dialler import Dialler
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
@@ -32,6 +35,7 @@ from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.registry import SessionRegistry
+from gateway.sessions.routing import route
 from gateway.sessions.surroundings import Surroundings
 from gateway.store.store import Store
 
@@ -71,11 +75,16 @@ class Gateway:
             config,
             self.store,
             self.agents,
+            self.metrics,
             in_call=self.running.answers,
             on_taken=lambda room_id: self.rooms.taken.look(room_id),
         )
         self.rooms = RoomSide(config, self.store, self.texting, self.running)
+        self.recorder = WatchedRecorder(
+            self.store, [self.texting.after_calls, self.texting.call_hooks, self.rooms.taken]
+        )
         self.registry = SessionRegistry(
+            rules=self.texting.call_rules,
             numbers=config.numbers,
             agents=self.agents,
             settings=config.agents,
@@ -84,7 +93,7 @@ class Gateway:
                 turns=config.turns,
                 max_call_s=config.gateway.max_call_s,
                 retry_after_s=config.sip.retry_after_s,
-                recorder=WatchedRecorder(self.store, [self.texting.after_calls, self.rooms.taken]),
+                recorder=self.recorder,
                 metrics=self.metrics,
                 hearing=self.hearing,
                 phrases=self.phrases,
@@ -92,6 +101,16 @@ class Gateway:
             ),
         )
         self.running.join(self.registry, self.texting.agents)
+        self.dialler = Dialler(
+            self.store,
+            config.dialling,
+            config.trunks,
+            agents=self.agents.keys(),
+            agent_for=lambda number: route(config.numbers, number),
+            placed=self.registry.placed,
+            clock=time.time,
+        )
+        self.recorder.watch(self.dialler)
         self.sip: WorkerEndpoint | None = None
         self.browser: BrowserEndpoint | None = None
         if config.webrtc.enabled:
@@ -130,6 +149,9 @@ class Gateway:
         await self.texting.start()
         stack.push_async_callback(self.rooms.close)
         self.rooms.start()
+        # What is there now stays: the collector would walk all of it in mid-call, for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
         stack.push_async_callback(self.registry.stop)
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
@@ -141,6 +163,8 @@ class Gateway:
             )
             stack.push_async_callback(self.sip.stop)
             await self.sip.start()
+        stack.push_async_callback(self.dialler.close)
+        await self.dialler.start(self.sip)
         if self.browser is not None:
             stack.push_async_callback(self.browser.stop)
             await self.browser.start()
@@ -157,6 +181,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""
+        self.dialler.refuse_new()
         if self.sip is not None:
             self.sip.drain()
         if self.browser is not None:

@@ -11,6 +11,7 @@ from gateway.app.gateway import Gateway
 from gateway.config import Config
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.errors import ConfigError
+from gateway.http import dialling
 from gateway.http.server import HttpServer, build_app
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ async def serve(config: Config) -> None:
     )
     gateway.texting.add_routes(http)
     gateway.rooms.add_routes(http)
+    dialling.add_routes(http, gateway.dialler)
     if gateway.browser is not None:
         serve_browsers(http, config, gateway, gateway.browser)
     server = HttpServer(config.http, http)

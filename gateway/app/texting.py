@@ -9,23 +9,32 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from agents.texting import build_text_agents
+from gateway.app.incoming_files import build_media_intake
+from gateway.app.more_webhooks import add_teams
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
 from gateway.channels.durable_reception import DurableReception
 from gateway.channels.fallback.after_calls import AfterCalls
 from gateway.channels.fallback.engine import Fallback
+from gateway.channels.media_folder import MediaFolder
 from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
+from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
 from gateway.config import Config
+from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
+from gateway.http import room_rules as room_rules_routes
 from gateway.http.hooks import ProgramHooks, TelegramHook
 from gateway.http.peer import Peers
 from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
+from gateway.metrics import Metrics
 from gateway.model.line import Agent
 from gateway.model.messages import Channel
 from gateway.model.text_agent import TextAgent
+from gateway.rooms.call_hooks import CallHooks
+from gateway.rooms.call_rules import CallRules
 from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
@@ -49,6 +58,7 @@ class TextSide:
         config: Config,
         store: Store,
         agents: Mapping[str, Agent],
+        metrics: Metrics,
         *,
         in_call: InCall,
         on_taken: Callable[[str], None],
@@ -63,7 +73,13 @@ class TextSide:
         self.hooks = Hooks(
             {point: [load_hook(name) for name in names] for point, names in rooms.hooks.items()}
         )
-        self._transports = build_transports(config)
+        self.call_hooks = CallHooks(self.hooks)
+        self.call_rules = CallRules(store)
+        self._transports = build_transports(config, store)
+        tally = Tally(
+            lambda channel, status: metrics.messages.labels(channel, status).inc(),
+            lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
+        )
         self.outbox = Outbox(
             store,
             self._transports,
@@ -74,6 +90,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
+            on_change=tally.changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -84,8 +101,11 @@ class TextSide:
             config.fallback,
             capabilities=self.outbox.capabilities,
             clock=time.time,
+            on_decided=tally.decided,
         )
         self.after_calls = AfterCalls(store, self.fallback)
+        self._folder = MediaFolder(config.gateway.data_dir)
+        self._files = build_media_intake(config, store, self._folder)
         self.desk = TextDesk(
             store,
             self.letters,
@@ -96,6 +116,8 @@ class TextSide:
             hooks=self.hooks,
             in_call=in_call,
             on_taken=on_taken,
+            on_media=self._files.look if rooms.media.enabled else None,
+            agent_named=self.agents.get,
         )
         answers = KeywordAnswers(
             store,
@@ -109,6 +131,7 @@ class TextSide:
             on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
+            on_new=tally.received,
         )
         self._stack = AsyncExitStack()
 
@@ -121,10 +144,14 @@ class TextSide:
         if identities:
             at = time.time()
             await self._store.transact(lambda connection: link_all(connection, identities, at=at))
+        await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()
         desk = asyncio.create_task(self.desk.run(), name="text desk")
         stack.push_async_callback(_end, desk)
+        files = asyncio.create_task(self._files.run(), name="files")
+        stack.push_async_callback(_end, files)
+        stack.push_async_callback(self.call_hooks.close)
         stack.push_async_callback(self.after_calls.close, AFTER_CALLS_S)
         self.after_calls.start()
 
@@ -136,6 +163,10 @@ class TextSide:
         """Add what providers call, and the API of the outbox. Raises `ConfigError`."""
         config = self._config
         outbox_routes.add_routes(app, self.outbox)
+        media_routes.add_routes(app, self._store, self._folder)
+        room_rules_routes.add_routes(
+            app, self._store, agents=config.agents, on_change=self.call_rules.refresh
+        )
         if config.twilio.is_on:
             TwilioWebhooks(
                 self.reception,
@@ -154,6 +185,7 @@ class TextSide:
             # A token begins with the bot's id, which is the bot's address: it never changes.
             bot_id = telegram_token(config).partition(":")[0]
             TelegramHook(self.reception, secret, bot_id).add_routes(app)
+        add_teams(app, config, self._store, self.reception, self._stack)
 
     # Inside -----------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Makes the transports of messages that the configuration names, with their secrets."""
 
+import time
 from pathlib import Path
 
 from gateway.channels.email import EmailTransport
@@ -10,7 +11,9 @@ from gateway.channels.webhook import WebhookTransport
 from gateway.channels.webhook_signature import key_of
 from gateway.config import Config
 from gateway.errors import ConfigError
-from gateway.model.messages import Transport
+from gateway.model.messages import Channel, Transport
+from gateway.store import reply_routes
+from gateway.store.transactor import Transactor
 
 SECRET_MOST = 16 * 1024
 
@@ -34,8 +37,11 @@ def read_secret(path: Path | None, key: str) -> str:
     return secret
 
 
-def build_transports(config: Config) -> list[Transport]:
-    """Return one transport for each provider that is configured. Raises `ConfigError`."""
+def build_transports(config: Config, database: Transactor | None = None) -> list[Transport]:
+    """Return one transport for each provider that is configured. Raises `ConfigError`.
+
+    Some look into the database for where an address is reached.
+    """
     found: list[Transport] = []
     twilio, channels = config.twilio, config.channels
     if twilio.is_on:
@@ -57,7 +63,13 @@ def build_transports(config: Config) -> list[Transport]:
         found.append(TelegramTransport(channels.telegram, bot_token=telegram_token(config)))
     if channels.teams.app_id:
         password = read_secret(channels.teams.app_password_file, "channels.teams.app_password_file")
-        found.append(TeamsTransport(channels.teams, app_password=password))
+        found.append(
+            TeamsTransport(
+                channels.teams,
+                app_password=password,
+                service_url_of=None if database is None else ReplyRoutes(database).teams,
+            )
+        )
     return found
 
 
@@ -74,3 +86,25 @@ def telegram_token(config: Config) -> str:
     """Return the bot's token. Raises `ConfigError`."""
     section = config.channels.telegram
     return read_secret(section.bot_token_file, "channels.telegram.bot_token_file")
+
+
+class ReplyRoutes:
+    """Where single addresses are reached, as the store knows it."""
+
+    def __init__(self, database: Transactor) -> None:
+        self._database = database
+
+    async def teams(self, conversation: str) -> str:
+        """Return the service URL of a conversation; empty if none is known. Raises `StoreError`."""
+        return await self._database.read(
+            lambda connection: reply_routes.of(connection, Channel.TEAMS, conversation)
+        )
+
+    async def remember_teams(self, conversation: str, service_url: str) -> None:
+        """Keep the service URL of a conversation. Raises `StoreError`."""
+        at = time.time()
+        await self._database.transact(
+            lambda connection: reply_routes.remember(
+                connection, Channel.TEAMS, conversation, service_url, at=at
+            )
+        )

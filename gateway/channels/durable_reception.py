@@ -23,12 +23,15 @@ class DurableReception:
         on_message: Callable[[], None],
         on_receipt: Callable[[Receipt], Awaitable[object]],
         on_keyword: OnKeyword,
+        on_new: Callable[[InboundMessage], None] = lambda _message: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`on_message` follows every message, `on_new` only those that were not there yet."""
         self._database = database
         self._on_message = on_message
         self._on_receipt = on_receipt
         self._on_keyword = on_keyword
+        self._on_new = on_new
         self._clock = clock
 
     async def is_opted_out(self, message: InboundMessage) -> bool:
@@ -39,7 +42,11 @@ class DurableReception:
 
     async def message(self, message: InboundMessage) -> None:
         """Put a message into the inbox, once."""
-        await self._database.transact(lambda connection: inbox.receive(connection, message))
+        is_new = await self._database.transact(
+            lambda connection: inbox.receive(connection, message)
+        )
+        if is_new:
+            self._on_new(message)
         self._on_message()
 
     async def keyword(

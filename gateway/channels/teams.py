@@ -6,13 +6,14 @@ A recipient is the id of a conversation.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
 from gateway.channels.http_client import Answer
 from gateway.channels.provider_session import ProviderSession
 from gateway.config.channels import TeamsSection
+from gateway.errors import StoreError
 from gateway.model.messages import (
     Accepted,
     Channel,
@@ -37,9 +38,11 @@ class TeamsTransport:
         section: TeamsSection,
         *,
         app_password: str,
+        service_url_of: Callable[[str], Awaitable[str]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._section = section
+        self._service_url_of = service_url_of
         self._app_password = app_password
         self._clock = clock
         self._session = ProviderSession(timeout_s=section.timeout_s)
@@ -72,7 +75,7 @@ class TeamsTransport:
         conversation = quote(message.recipient, safe="")
         answer = await self._session.request(
             "POST",
-            f"{self._section.service_url}/v3/conversations/{conversation}/activities",
+            f"{await self._service_url(message.recipient)}/v3/conversations/{conversation}/activities",
             json=activity,
             headers={"Authorization": f"Bearer {token}"},
         )
@@ -87,6 +90,16 @@ class TeamsTransport:
 
     async def close(self) -> None:
         await self._session.close()
+
+    async def _service_url(self, conversation: str) -> str:
+        """Return where the conversation is: each region has its own service."""
+        own = ""
+        if self._service_url_of is not None:
+            try:
+                own = await self._service_url_of(conversation)
+            except StoreError as error:
+                raise SendFailed("store", str(error), may_retry=True) from error
+        return own or self._section.service_url
 
     async def _access_token(self) -> str:
         if self._token and self._clock() < self._token_until - RENEW_S:

@@ -17,6 +17,7 @@ from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
 from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of
+from gateway.config.trunks import DiallingSection, TrunkSection
 from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
 from gateway.model.addresses import parse_address
@@ -326,6 +327,8 @@ class Config(Section):
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     fallback: FallbackSection = Field(default_factory=FallbackSection)
     rooms: RoomsSection = Field(default_factory=RoomsSection)
+    trunks: dict[str, TrunkSection] = Field(default_factory=dict)
+    dialling: DiallingSection = Field(default_factory=DiallingSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),

@@ -110,9 +110,13 @@ class TeamsSection(Section):
     """Tenant of the application, or `botframework.com` for one of several tenants."""
     service_url: str = "https://smba.trafficmanager.net/teams"
     login_url: str = "https://login.microsoftonline.com"
+    openid_url: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
+    """Names the keys that sign what Teams posts to `/teams/messages`."""
+    issuer: str = "https://api.botframework.com"
+    """Who must have issued what Teams posts; another one in a national cloud."""
     timeout_s: float = Field(default=10.0, ge=1, le=60)
 
-    @field_validator("service_url", "login_url")
+    @field_validator("service_url", "login_url", "openid_url")
     @classmethod
     def _urls(cls, value: str) -> str:
         return _base_url(value)

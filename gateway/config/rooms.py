@@ -7,6 +7,19 @@ from gateway.rooms.hooks import Point
 from gateway.rooms.text_gate import GreetingMode
 
 
+class MediaSection(Section):
+    """Files that people send: fetched into the data directory."""
+
+    enabled: bool = True
+    size_mb: int = Field(default=16, ge=1, le=512)
+    """Largest file (MiB)."""
+    total_mb: int = Field(default=2_048, ge=1, le=10_000_000)
+    """Most space that all of them take (MiB); when it is used up further ones are refused."""
+    tries: int = Field(default=5, ge=1, le=20)
+    trusted_hosts: tuple[str, ...] = ()
+    """Hosts (`name` or `name:port`) of your own that may be private and without TLS; nothing else may."""
+
+
 class RoomsSection(Section):
     """Rooms: one conversation with one person, over any channel."""
 
@@ -24,5 +37,6 @@ class RoomsSection(Section):
     """Lines of a room, spoken and written, that an agent is given."""
     identities: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """A person's number → their other addresses, such as `email:ann@example.org`: all have one room."""
+    media: MediaSection = Field(default_factory=MediaSection)
     hooks: dict[Point, tuple[str, ...]] = Field(default_factory=dict)
     """Async functions by dotted name, called at these points."""

@@ -117,11 +117,11 @@ class WorkerEndpoint:
     def legs(self) -> Sequence[Leg]:
         return list(self._legs.values())
 
-    def place(self, call_id: str, target: str, *, caller: str) -> bool:
+    def place(self, call_id: str, target: str, *, caller: str, trunk: str = "") -> bool:
         """Place an outbound call; its `Offered` follows. False when there is no worker to do it."""
         if self._connection is None:
             return False
-        self.command(commands.Place(call_id=call_id, target=target, caller=caller))
+        self.command(commands.Place(call_id=call_id, target=target, caller=caller, trunk=trunk))
         return True
 
     # Called by legs ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.errors import (
     CallError,
     CallNotFound,
+    DialFailed,
     EndpointError,
     GatewayError,
     IceSessionReplaced,
@@ -43,6 +44,7 @@ _STATUS: tuple[tuple[type[GatewayError], int], ...] = (
     (MessageError, 409),
     (OfferRefused, 400),
     (IceSessionReplaced, 412),
+    (DialFailed, 503),
     (CallError, 409),
     (StoreError, 503),
     (EndpointError, 503),

@@ -66,12 +66,46 @@ class _User(_Told):
     first_name: Annotated[str, Field(max_length=255)] = ""
 
 
+class _TelegramFile(_Told):
+    """https://core.telegram.org/bots/api#document and its kin."""
+
+    file_id: _Id
+    mime_type: Annotated[str, Field(max_length=255)] = ""
+    file_size: int | None = None
+
+
 class _TelegramMessage(_Told):
     message_id: int
     chat: _Chat
     sender: _User | None = Field(default=None, alias="from")
     text: Annotated[str, Field(max_length=8192)] = ""
     caption: Annotated[str, Field(max_length=8192)] = ""
+    photo: Annotated[tuple[_TelegramFile, ...], Field(max_length=20)] = ()
+    """One picture in several sizes."""
+    document: _TelegramFile | None = None
+    voice: _TelegramFile | None = None
+    audio: _TelegramFile | None = None
+    video: _TelegramFile | None = None
+
+    def media(self) -> tuple[Media, ...]:
+        """Return the message's files; Telegram's ids stand in for addresses, which carry the bot's token."""
+        found = [
+            (self.document, "application/octet-stream"),
+            (self.voice, "audio/ogg"),
+            (self.audio, "audio/mpeg"),
+            (self.video, "video/mp4"),
+        ]
+        if self.photo:
+            found.insert(0, (max(self.photo, key=lambda size: size.file_size or 0), "image/jpeg"))
+        return tuple(
+            Media(
+                url=f"telegram:{file.file_id}",
+                content_type=file.mime_type or kind,
+                size_bytes=file.file_size,
+            )
+            for file, kind in found
+            if file is not None
+        )
 
 
 class _Update(_Told):
@@ -80,7 +114,7 @@ class _Update(_Told):
     message: _TelegramMessage | None = None
 
 
-async def _hand_over(reception: Reception, message: InboundMessage) -> None:
+async def hand_over(reception: Reception, message: InboundMessage) -> None:
     """Hand a message over, or the keyword that it is."""
     word = keyword(message.text)
     if word is None and keyword(message.text, is_opted_out=True) is not None:
@@ -112,7 +146,7 @@ class ProgramHooks:
 
     async def messages(self, request: web.Request) -> web.Response:
         """Take a message; its `webhook-id` is the id by which it is taken once."""
-        told = _read(_Message, await self._genuine(request))
+        told = read_body(_Message, await self._genuine(request))
         message = InboundMessage(
             provider=webhook.PROVIDER,
             provider_id=request.headers["webhook-id"],
@@ -124,12 +158,12 @@ class ProgramHooks:
             media=tuple(Media(url=f.url, content_type=f.content_type) for f in told.media),
             sender_name=told.name,
         )
-        await _hand_over(self._reception, message)
+        await hand_over(self._reception, message)
         return web.Response(status=204)
 
     async def status(self, request: web.Request) -> web.Response:
         """Take a receipt."""
-        told = _read(_Status, await self._genuine(request))
+        told = read_body(_Status, await self._genuine(request))
         await self._reception.receipt(
             Receipt(
                 provider=webhook.PROVIDER,
@@ -180,7 +214,7 @@ class TelegramHook:
             given.encode("utf-8", "surrogateescape"), self._secret
         ):
             raise ApiError(403, "http.forbidden", "the secret is not Telegram's")
-        told = _read(_Update, body).message
+        told = read_body(_Update, body).message
         if told is None or told.chat.type != "private" or told.sender is None or told.sender.is_bot:
             return web.Response(status=204)
         message = InboundMessage(
@@ -191,9 +225,10 @@ class TelegramHook:
             recipient=self._our_address,
             text=_without_slash(told.text or told.caption),
             received_at=self._clock(),
+            media=told.media(),
             sender_name=told.sender.first_name,
         )
-        await _hand_over(self._reception, message)
+        await hand_over(self._reception, message)
         return web.Response(status=204)
 
 
@@ -203,7 +238,7 @@ def _without_slash(text: str) -> str:
     return bare if keyword(bare) is not None else text
 
 
-def _read(kind: type[T], body: bytes) -> T:
+def read_body(kind: type[T], body: bytes) -> T:
     """Return what a body tells; raises `ApiError` that names the first field that is wrong."""
     try:
         return kind.model_validate_json(body)

@@ -45,8 +45,11 @@ class CommandHandler(Protocol):
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         """End the call now; the marks that wait come back cleared, then `Ended(cause)` follows."""
 
-    def on_place(self, call_id: str, target: str, caller: str) -> None:
-        """Call `target` (a SIP URI), showing `caller`; `Offered` with that `call_id` follows."""
+    def on_place(self, call_id: str, target: str, caller: str, trunk: str) -> None:
+        """Call `target` (a SIP URI), showing `caller`; `Offered` with that `call_id` follows.
+
+        `trunk` names the account to use; empty: none.
+        """
 
     def on_signalling(self, command: commands.Signalling) -> None:
         """Take an offer, candidates, a restart or the end from a browser; only its worker does."""
@@ -76,7 +79,7 @@ def run_command(handler: CommandHandler, command: commands.Command) -> None:
         case commands.HangUp():
             handler.on_hang_up(command.leg, command.cause)
         case commands.Place():
-            handler.on_place(command.call_id, command.target, command.caller)
+            handler.on_place(command.call_id, command.target, command.caller, command.trunk)
         case (
             commands.Negotiate()
             | commands.AddCandidates()

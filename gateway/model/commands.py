@@ -73,6 +73,8 @@ class Place:
     """Where to: a SIP URI."""
     caller: str
     """The number or name we show."""
+    trunk: str = ""
+    """Name of the trunk whose account is used; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ class HangupCause(StrEnum):
     """The caller stayed silent through all reprompts."""
     NO_ROUTE = "no_route"
     """No agent is configured for the dialled number."""
+    NOT_ALLOWED = "not_allowed"
+    """The room's rules let no call of this person through."""
     CAPACITY = "capacity"
     """Refused: the admission limit was reached."""
     DRAINING = "draining"
@@ -59,6 +61,10 @@ class HangupCause(StrEnum):
     """The far end of an outbound call was busy."""
     NO_ANSWER = "no_answer"
     """The far end of an outbound call did not answer in time."""
+    INVALID_NUMBER = "invalid_number"
+    """The trunk says that there is no such number."""
+    TRUNK_FAILED = "trunk_failed"
+    """The trunk of an outbound call failed, refused us or did not answer at all."""
 
     @property
     def group(self) -> HangupGroup:
@@ -74,6 +80,7 @@ _GROUPS: dict[HangupCause, HangupGroup] = {
     HangupCause.MAX_DURATION: HangupGroup.NORMAL,
     HangupCause.NO_INPUT: HangupGroup.NORMAL,
     HangupCause.NO_ROUTE: HangupGroup.US,
+    HangupCause.NOT_ALLOWED: HangupGroup.US,
     HangupCause.CAPACITY: HangupGroup.US,
     HangupCause.DRAINING: HangupGroup.US,
     HangupCause.UNACCEPTABLE_MEDIA: HangupGroup.NETWORK,
@@ -87,10 +94,13 @@ _GROUPS: dict[HangupCause, HangupGroup] = {
     HangupCause.REJECTED: HangupGroup.CALLER,
     HangupCause.BUSY: HangupGroup.CALLER,
     HangupCause.NO_ANSWER: HangupGroup.CALLER,
+    HangupCause.INVALID_NUMBER: HangupGroup.NETWORK,
+    HangupCause.TRUNK_FAILED: HangupGroup.NETWORK,
 }
 
 SIP_STATUS: dict[HangupCause, int] = {
     HangupCause.NO_ROUTE: 404,
+    HangupCause.NOT_ALLOWED: 603,
     HangupCause.CAPACITY: 503,
     HangupCause.DRAINING: 503,
     HangupCause.UNACCEPTABLE_MEDIA: 488,

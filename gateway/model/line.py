@@ -38,10 +38,14 @@ class CallFacts:
     call_id: str
     room_id: str
     caller: str
+    """The person at the other end, whoever called."""
     callee: str
+    """Our number."""
     caller_name: str = ""
     history: tuple[Said, ...] = ()
     """Earlier lines of the room, oldest first, bounded; ends with this call's greeting."""
+    purpose: str = ""
+    """Why we called, if we did: for the agent, not to be read out."""
 
 
 # What happens on the line -------------------------------------------------------------------------
@@ -213,8 +217,8 @@ class Agent(Protocol):
     async def converse(self, line: Line) -> None:
         """Hold the conversation; returns when the agent has nothing more to do on the line.
 
-        Returning does not end the call by itself: call `line.hang_up`. Raising ends the call with
-        `AGENT_FAILED` after a spoken apology. Cancelled when the call ends.
+        Returning ends the call when the last words were heard. Raising ends it with `AGENT_FAILED` after
+        a spoken apology. Cancelled when the call ends.
         """
 
     def phrases(self) -> Sequence[str]:

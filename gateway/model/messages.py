@@ -63,6 +63,10 @@ class InboundMessage:
     received_at: float
     media: tuple[Media, ...] = ()
     sender_name: str = ""
+    subject: str = ""
+    """Of channels that have one (e-mail)."""
+    reply_to: str = ""
+    """Our `message_id` of what it answers, where the channel tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,12 @@ class OutboundMessage:
     media: tuple[Media, ...] = ()
     not_after: float | None = None
     """It is of no use later and becomes a dead letter."""
+    buttons: tuple[str, ...] = ()
+    """Answers to choose from; their text is what comes back. Only on channels that have buttons."""
+    subject: str = ""
+    """For channels that have one; empty: the channel's own."""
+    reply_to: str = ""
+    """The provider's id of the message that it answers; empty: none, or the channel has no threads."""
 
 
 class MessageStatus(StrEnum):

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from gateway.errors import CallOver, MessageError, OptedOut
+from gateway.errors import CallOver, MessageError, OptedOut, Unreachable
 from gateway.rooms import text_lines
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.reach import Reach
@@ -89,5 +89,7 @@ class CallTexts:
         )
         if not answers or any(answer.acceptance is Acceptance.OPTED_OUT for answer in answers):
             raise OptedOut("the caller wants no messages")
+        if any(answer.acceptance is Acceptance.MUTED for answer in answers):
+            raise Unreachable("the room lets agents not write on this channel")
         log.info("an agent wrote to its caller", extra={"call_id": call_id, "room_id": room_id})
         return SENT

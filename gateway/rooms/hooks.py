@@ -26,8 +26,11 @@ class Point(StrEnum):
     """With `text`; returning a text replaces it, returning False keeps it from being sent."""
     AFTER_OUTBOUND = "after_outbound"
     SPEECH = "speech"
+    """A line of a call was heard, with `call_id`, `role`, `text`, `is_interrupted`, `is_typed`."""
     SESSION_STARTED = "session_started"
+    """A call was offered, with `call_id`, `endpoint`, `direction`, `caller`, `callee`, `agent`."""
     SESSION_ENDED = "session_ended"
+    """A call ended, with `call_id`, `cause`, `duration_ms`."""
 
 
 Hook = Callable[..., Awaitable[Any]]
@@ -55,6 +58,10 @@ class Hooks:
     ) -> None:
         self._hooks = {point: tuple(found) for point, found in (hooks or {}).items()}
         self._bound_s = bound_s
+
+    def has(self, point: Point) -> bool:
+        """Whether there is any hook for a point."""
+        return bool(self._hooks.get(point))
 
     async def call(self, point: Point, room_id: str, **facts: Any) -> list[Any]:
         """Call the hooks of a point in order; returns what those returned that did not fail.

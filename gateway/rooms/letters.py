@@ -10,7 +10,7 @@ from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import StoreError
 from gateway.model.messages import Channel, Media, OutboundMessage, Template
 from gateway.rooms import text_lines
-from gateway.store import room_lines
+from gateway.store import room_access, room_lines
 from gateway.store.outbox_writes import Acceptance
 from gateway.store.people import is_opted_out
 from gateway.store.transactor import Transactor
@@ -40,7 +40,7 @@ class Letter:
     cause: str
     """For one cause there is one letter, whoever writes it and however often."""
     by: str
-    """The agent, `operator` or `fallback`."""
+    """The agent, `operator` (or `operator:` and a name) or `fallback`."""
     opening: str = ""
     """Sent before the text in the same message; stands in the timeline already."""
     template: Template | None = None
@@ -78,20 +78,24 @@ class Letters:
             by=letter.by,
         )
 
-        def put_down(connection: Connection) -> str | None:
+        def put_down(connection: Connection) -> str | Acceptance:
+            # The timeline must not tell of what the outbox will refuse.
             if is_opted_out(connection, letter.channel, letter.recipient):
-                # The timeline must not tell of what the outbox will refuse.
-                return None
+                return Acceptance.OPTED_OUT
+            if not _may_write(connection, letter):
+                return Acceptance.MUTED
             room_lines.append_line(connection, entry, entry_id=line_id)
             return room_lines.line_text(connection, line_id) or ""
 
         text = await self._database.transact(put_down)
-        if text is None:
-            return (Acknowledgement(acceptance=Acceptance.OPTED_OUT, message_id=""),)
+        if isinstance(text, Acceptance):
+            return (Acknowledgement(acceptance=text, message_id=""),)
         return await self._send(letter, text)
 
     async def send_only(self, letter: Letter) -> tuple[Acknowledgement, ...]:
         """Send what stands in the timeline already. Raises `StoreError`."""
+        if not await self._database.read(lambda connection: _may_write(connection, letter)):
+            return (Acknowledgement(acceptance=Acceptance.MUTED, message_id=""),)
         return await self._send(letter, letter.text)
 
     async def _send(self, letter: Letter, text: str) -> tuple[Acknowledgement, ...]:
@@ -120,3 +124,7 @@ class Letters:
                 raise StoreError("the outbox is full")
             answers.append(answer)
         return tuple(answers)
+
+
+def _may_write(connection: Connection, letter: Letter) -> bool:
+    return room_access.access(connection, letter.room_id, letter.channel).may_write(letter.by)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.channels.text_parts import split
-from gateway.errors import GatewayError, KeyReused, OptedOut
+from gateway.errors import GatewayError, KeyReused, OptedOut, Unreachable
 from gateway.model.messages import Channel, Media, Template
 from gateway.rooms import text_lines
 from gateway.rooms.letters import Letter, Letters
@@ -251,5 +251,7 @@ def _room_and_known(
 def _sent(room_id: str, answers: Sequence[Acknowledgement], *, is_duplicate: bool = False) -> Sent:
     if any(answer.acceptance is Acceptance.OPTED_OUT for answer in answers):
         raise OptedOut("the person wants no messages")
+    if any(answer.acceptance is Acceptance.MUTED for answer in answers):
+        raise Unreachable("the room lets nobody write on this channel")
     ids = tuple(answer.message_id for answer in answers)
     return Sent(room_id=room_id, message_ids=ids, is_duplicate=is_duplicate)

@@ -17,7 +17,7 @@ from gateway.rooms.hooks import Hooks, Point
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.text_gate import Greeting, GreetingMode, TextGate
 from gateway.rooms.timeline import Kind
-from gateway.store import inbox, room_lines
+from gateway.store import inbox, media, room_access, room_lines
 from gateway.store.transactor import Transactor
 
 log = logging.getLogger(__name__)
@@ -68,8 +68,12 @@ class TextDesk:
         hooks: Hooks | None = None,
         in_call: InCall = _no_call,
         on_taken: Callable[[str], None] = lambda _room_id: None,
+        on_media: Callable[[], None] | None = None,
+        agent_named: Callable[[str], TextAgent | None] = lambda _name: None,
     ) -> None:
-        """`on_taken` hears of a room in which an agent took a message for somebody."""
+        """`on_taken` hears of a room in which an agent took a message for somebody. `on_media` is told that files wait
+        to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
+        """
         self._database = database
         self._letters = letters
         self._agent_for = agent_for
@@ -79,6 +83,8 @@ class TextDesk:
         self._hooks = hooks or Hooks()
         self._in_call = in_call
         self._on_taken = on_taken
+        self._on_media = on_media
+        self._agent_named = agent_named
         self._wake = asyncio.Event()
         self._after_seq = 0
         self._lanes: dict[str, deque[_Task]] = {}
@@ -131,6 +137,8 @@ class TextDesk:
             return [(seq, _Task(item, self._put_down(connection, item))) for seq, item in found]
 
         tasks = await self._database.transact(work)
+        if self._on_media is not None and any(task.message.media for _, task in tasks):
+            self._on_media()
         for seq, task in tasks:
             self._after_seq = seq
             self._pending += 1
@@ -151,21 +159,48 @@ class TextDesk:
         if room_lines.has_line(connection, line_id):
             return room_id
         if not room_lines.was_greeted(connection, room_id):
-            for number, greeting in enumerate(self._greetings(message)):
+            for number, greeting in enumerate(self._greetings(connection, room_id, message)):
                 greeting_id, line = text_lines.greeted(
                     room_id, greeting, self._mode, message, number
                 )
                 room_lines.append_line(connection, line, entry_id=greeting_id)
         room_lines.append_line(connection, entry, entry_id=line_id)
+        room_access.joined(connection, room_id, message)
+        if self._on_media is not None:
+            media.expect(connection, room_id, message, at=self._clock())
         return room_id
 
-    def _greetings(self, message: InboundMessage) -> tuple[Greeting, ...]:
+    def _greetings(
+        self, connection: Connection, room_id: str, message: InboundMessage
+    ) -> tuple[Greeting, ...]:
         gate = TextGate()
-        agent = self._agent_for(message.recipient, message.channel)
-        if agent is not None:
+        agents = self._agents(room_access.agents(connection, room_id), message)
+        for agent in agents:
             gate.hold(agent.name)
+        for agent in agents:
             gate.release(agent.name, agent.greeting)
         return gate.greetings
+
+    def _agents(self, names: tuple[str, ...], message: InboundMessage) -> list[TextAgent]:
+        """Return who writes in a room: those it names itself, else whom the number says."""
+        named = [self._agent_named(name) for name in names]
+        found = [agent for agent in named if agent is not None]
+        if not found and (agent := self._agent_for(message.recipient, message.channel)):
+            found.append(agent)
+        return found
+
+    async def _agent_of(self, task: _Task) -> TextAgent | None:
+        """Return who answers; None if nobody may, by the rules of the room, or nobody can."""
+
+        def query(connection: Connection) -> tuple[str, ...] | None:
+            rules = room_access.access(connection, task.room_id, task.message.channel)
+            return room_access.agents(connection, task.room_id) if rules.may_converse else None
+
+        names = await self._database.read(query)
+        if names is None:
+            log.info("a channel is closed to agents", extra={"room_id": task.room_id})
+            return None
+        return next(iter(self._agents(names, task.message)), None)
 
     async def _work(self, room_id: str) -> None:
         lane = self._lanes[room_id]
@@ -188,13 +223,13 @@ class TextDesk:
 
     async def _answer(self, task: _Task) -> None:
         message, room_id = task.message, task.room_id
-        agent = self._agent_for(message.recipient, message.channel)
+        agent = await self._agent_of(task)
         cause = f"reply:{text_lines.turn_id(message)}"
         text = await self._letters.text_of(cause)
         if text is None:
             verdicts = await self._hooks.call(Point.BEFORE_INBOUND, room_id, message=message)
-            is_ours = False not in verdicts and not await self._is_answered_in_call(task)
-            if agent is not None and is_ours:
+            is_wanted = agent is not None and False not in verdicts
+            if agent is not None and is_wanted and not await self._is_answered_in_call(task):
                 text = await self._think(agent, task)
             await self._hooks.call(Point.AFTER_INBOUND, room_id, message=message)
             for verdict in await self._hooks.call(Point.BEFORE_OUTBOUND, room_id, text=text or ""):

@@ -47,6 +47,10 @@ class Kind(StrEnum):
     """The person wrote; `at` (seconds since 1970), `channel`, `provider`, `provider_id`."""
     MESSAGE_WRITTEN = "message_written"
     """We wrote, by way of the outbox; `at`, `channel`, `message_id`."""
+    FILE_RECEIVED = "file_received"
+    """A file of a message is kept; `at`, `media_id`, `content_type`, `size_bytes`, `sha256`."""
+    FILE_FAILED = "file_failed"
+    """A file of a message could not be had; `at`, `media_id`, `content_type`, `status`, `error`."""
     FALLBACK = "fallback"
     """What the fallback policy decided and why; `at`, `cause`, `trigger`, `reason` or `channel`."""
 

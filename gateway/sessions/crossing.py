@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gateway.model.line import LineEvent, SaidByOther, TextTyped
-from gateway.model.speech import Speech
 from gateway.rooms.timeline import Fact, Kind
 from gateway.sessions.chronicle import Chronicle
 from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.ledger import Finished, Started
 from gateway.sessions.screen import Screen
+from gateway.sessions.speaker import Speaker
 from gateway.sessions.state import SessionState
 from gateway.sessions.tasks import CallTasks
 
@@ -70,19 +70,17 @@ class Crossing:
         tasks: CallTasks,
         clock: Callable[[], float],
         wake: Callable[[], None],
-        speak: Callable[[Speech], int],
-        last_id: Callable[[], int],
+        speaker: Speaker,
         deliver: Callable[[LineEvent], None],
     ) -> None:
-        """`wake` has the session's task call `work`; `speak` queues speech and `last_id` tells the newest id."""
+        """`wake` has the session's task call `work`."""
         self._phrases = phrases
         self._chronicle = chronicle
         self._screen = screen
         self._tasks = tasks
         self._clock = clock
         self._wake = wake
-        self._speak = speak
-        self._last_id = last_id
+        self._speaker = speaker
         self._deliver = deliver
         self._messages: list[_Message] = []
         self._lines: deque[_Line] = deque()
@@ -147,7 +145,7 @@ class Crossing:
 
     def _give(self, message: _Message) -> None:
         message.stage = _Stage.UNDER_WAY
-        message.last_id = self._last_id()
+        message.last_id = self._speaker.last_id
         now = self._clock()
         self._chronicle.note(Kind.AGENT_EVENT, now, {"name": HANDED_OVER, **message.facts})
         self._screen.caller_wrote(message.text, "")
@@ -161,7 +159,7 @@ class Crossing:
                     break
                 line.parts.popleft()
                 speech = replace(audio.speech, by=line.by)
-                playback_id = self._speak(speech)
+                playback_id = self._speaker.say(speech)
                 if playback_id:
                     line.playing.add(playback_id)
                     self._deliver(SaidByOther(self._clock(), playback_id, speech))

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from gateway.config import AgentBase
-from gateway.model.events import Offered
+from gateway.model.events import Direction, Offered
 from gateway.model.ids import new_room_id
 from gateway.model.line import CallFacts, Said
 from gateway.rooms.timeline import Recorder, RoomView
@@ -21,10 +21,20 @@ async def find_room(recorder: Recorder, offered: Offered) -> RoomView:
     """Look the caller's room up; a store that hangs costs the caller a second, not the call."""
     try:
         async with asyncio.timeout(ROOM_BOUND_S):
-            return await recorder.room_for(number=offered.callee, person=offered.caller)
+            return await recorder.room_for(number=our_number(offered), person=person_of(offered))
     except Exception:
         logger.exception("no room found", extra={"call_id": offered.call_id})
         return fresh_room()
+
+
+def our_number(offered: Offered) -> str:
+    """Return which number of ours a call is about."""
+    return offered.caller if offered.direction is Direction.OUTBOUND else offered.callee
+
+
+def person_of(offered: Offered) -> str:
+    """Return who is at the other end."""
+    return offered.callee if offered.direction is Direction.OUTBOUND else offered.caller
 
 
 def fresh_room() -> RoomView:
@@ -32,14 +42,17 @@ def fresh_room() -> RoomView:
     return RoomView(new_room_id(), ())
 
 
-def call_facts(offered: Offered, room: RoomView, greeting: Said | None) -> CallFacts:
+def call_facts(
+    offered: Offered, room: RoomView, greeting: Said | None, purpose: str = ""
+) -> CallFacts:
     """Return what the agent is told of the call; the history ends with the greeting as it was heard."""
     return CallFacts(
         call_id=offered.call_id,
         room_id=room.room_id,
-        caller=offered.caller,
-        callee=offered.callee,
+        caller=person_of(offered),
+        callee=our_number(offered),
         caller_name=offered.caller_name,
+        purpose=purpose,
         history=room.history if greeting is None else (*room.history, greeting),
     )
 

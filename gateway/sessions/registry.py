@@ -4,16 +4,19 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.config import AgentBase, NumberSection
 from gateway.errors import CallNotFound, HearingFull
 from gateway.model.endpoint import Leg, LegListener
-from gateway.model.events import LegEvent, Offered
+from gateway.model.events import Direction, LegEvent, Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent
+from gateway.rooms.access import ChannelAccess
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions.chronicle import Chronicle
-from gateway.sessions.preparation import find_room, fresh_room
+from gateway.sessions.placed import PlacedCalls
+from gateway.sessions.preparation import find_room, fresh_room, our_number
 from gateway.sessions.routing import route
 from gateway.sessions.session import Session
 from gateway.sessions.state import SessionState
@@ -41,6 +44,16 @@ class RegistryStatistics:
     is_draining: bool
 
 
+class RoomRules(Protocol):
+    """What rooms say of their calls. Methods return at once."""
+
+    def agent(self, number: str, person: str) -> str:
+        """Return whom the room of a person at our number names; empty if it names nobody."""
+
+    def voice(self, number: str, person: str) -> ChannelAccess:
+        """Return the room's rules for calls."""
+
+
 class _NobodyListens:
     """Listener of a leg that was refused at once: its end was written down already."""
 
@@ -58,11 +71,15 @@ class SessionRegistry:
         agents: Mapping[str, Agent],
         settings: Mapping[str, AgentBase],
         around: Surroundings,
+        rules: RoomRules | None = None,
     ) -> None:
+        self._rules = rules
         self._numbers = tuple(numbers)
         self._agents = agents
         self._settings = settings
         self._around = around
+        self.placed = PlacedCalls()
+        """Calls of ours whose leg is to come."""
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._refusals: set[asyncio.Task[None]] = set()
@@ -74,8 +91,17 @@ class SessionRegistry:
 
     def on_offered(self, leg: Leg, offered: Offered) -> LegListener:
         """Start a session for the leg, or refuse it with the cause that the caller is to see."""
+        placed = None
+        if offered.direction is Direction.OUTBOUND:
+            placed = self.placed.take(offered.call_id)
+            if placed is None:
+                # Whoever asked for it has given up meanwhile.
+                return self._refuse(leg, offered, HangupCause.INTERNAL_ERROR)
+            offered = placed.as_offered(offered)
         if self._is_draining:
             return self._refuse(leg, offered, HangupCause.DRAINING)
+        if not self._may_converse(offered):
+            return self._refuse(leg, offered, HangupCause.NOT_ALLOWED)
         name = self._agent_of(offered)
         if name is None or name not in self._agents:
             return self._refuse(leg, offered, HangupCause.NO_ROUTE)
@@ -83,7 +109,16 @@ class SessionRegistry:
             ear = self._around.hearing.open()
         except HearingFull:
             return self._refuse(leg, offered, HangupCause.CAPACITY)
-        session = Session(leg, offered, ear, self._agents[name], self._settings[name], self._around)
+        settings = self._settings[name]
+        session = Session(
+            leg,
+            offered,
+            ear,
+            self._agents[name],
+            placed.settings(settings) if placed else settings,
+            self._around,
+            placed,
+        )
         self._taken += 1
         self._sessions[offered.call_id] = session
         task = session.start()
@@ -93,8 +128,19 @@ class SessionRegistry:
         return session
 
     def _agent_of(self, offered: Offered) -> str | None:
-        """Return who is to take a call: the agent that the offer names, else the one of the number."""
-        return offered.agent or route(self._numbers, offered.callee)
+        """Return who is to take a call: the agent that the offer, the room or the number names."""
+        if offered.agent:
+            return offered.agent
+        if self._rules is not None and offered.direction is Direction.INBOUND:
+            own = self._rules.agent(offered.callee, offered.caller)
+            if own in self._agents:
+                return own
+        return route(self._numbers, our_number(offered))
+
+    def _may_converse(self, offered: Offered) -> bool:
+        if self._rules is None or offered.direction is not Direction.INBOUND:
+            return True
+        return self._rules.voice(offered.callee, offered.caller).may_converse
 
     def on_refused(self, offered: Offered, cause: HangupCause) -> None:
         """Write down a call that an endpoint has refused by itself."""

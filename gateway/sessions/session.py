@@ -18,8 +18,8 @@ from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent, KeyPressed, TextTyped
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions import messages
+from gateway.sessions.answering import Answering
 from gateway.sessions.chronicle import Chronicle
-from gateway.sessions.crossing import Crossing
 from gateway.sessions.ending import Ending
 from gateway.sessions.gate import OpenReason
 from gateway.sessions.greeting import GreetingPhase, Opened
@@ -27,11 +27,12 @@ from gateway.sessions.inbox import Inbox
 from gateway.sessions.life import Life
 from gateway.sessions.line import SessionLine
 from gateway.sessions.own_words import OwnWords
+from gateway.sessions.placed import PlacedCall
 from gateway.sessions.preparation import Preparation, call_facts, fresh_room
 from gateway.sessions.screen import Screen
 from gateway.sessions.seat import AgentSeat
 from gateway.sessions.state import SessionState, Trigger
-from gateway.sessions.surroundings import ANSWER_BOUND_S, Surroundings
+from gateway.sessions.surroundings import Surroundings
 from gateway.sessions.tasks import CallTasks, run_each
 from gateway.sessions.timers import Timer, Timers
 from gateway.sessions.typed import Typed, TypedTexts
@@ -50,7 +51,9 @@ class Session:
         agent: Agent,
         settings: AgentBase,
         around: Surroundings,
+        placed: PlacedCall | None = None,
     ) -> None:
+        """`placed` is set for a call of ours."""
         self.offered = offered
         self.agent = agent
         self._leg = leg
@@ -63,6 +66,7 @@ class Session:
         self._life = Life(offered.call_id, self._state_changed)
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
+        self._answering = Answering(leg, ear, self._timers, placed)
         self._chronicle = Chronicle(around.recorder, around.metrics, offered)
         self._phase = GreetingPhase(
             around.greeting,
@@ -78,18 +82,6 @@ class Session:
             self._tasks,
             lambda failure: self._post(messages.AgentDone(failure)),
         )
-        self.crossing = Crossing(
-            phrases=around.phrases,
-            chronicle=self._chronicle,
-            screen=self._screen,
-            tasks=self._tasks,
-            clock=self._now,
-            wake=lambda: self._post(messages.Crossed()),
-            speak=lambda speech: self._words.speaker.say(speech),
-            last_id=lambda: self._words.speaker.last_id,
-            deliver=self._seat.deliver,
-        )
-        """What is written comes into the call by it; for anybody on the event loop."""
         self._words = OwnWords(
             leg,
             self._now,
@@ -97,10 +89,13 @@ class Session:
             phase=self._phase,
             seat=self._seat,
             screen=self._screen,
-            crossing=self.crossing,
+            phrases=around.phrases,
+            tasks=self._tasks,
+            wake=lambda: self._post(messages.Crossed()),
             greeting_over=self._greeting_over,
             finished=lambda: self._ending.on_playback_finished(),
         )
+        self.crossing = self._words.crossing
         self._ending = Ending(
             life=self._life,
             leg=leg,
@@ -168,7 +163,7 @@ class Session:
         reason = OpenReason.HUNG_UP
         try:
             self._ear.listen(self._post)
-            self._leg.bind_ear(self._ear.number)
+            self._answering.begin()
             self._life.apply(Trigger.ROUTED)
             self._preparation.start(self._tasks)
             while self.state is not SessionState.ENDED:
@@ -229,7 +224,10 @@ class Session:
             case messages.Crossed():
                 self.crossing.work()
             case messages.CloseAsked():
-                self._ending.say_goodbye(message.cause)
+                if self._answering.is_ours and self.state is SessionState.ANSWERING:
+                    self._ending.hang_up(message.cause)  # nobody is there to be told goodbye
+                else:
+                    self._ending.say_goodbye(message.cause)
             case messages.AgentCloses():
                 self._ending.when_heard(message.cause)
             case messages.HangUpAsked():
@@ -247,7 +245,7 @@ class Session:
             case Timer.ECHO_GRACE:
                 self._seat.deliver(*self._phase.echo_grace_over(self._now()))
             case Timer.ANSWER:
-                self._ending.hang_up(HangupCause.NO_ACK)
+                self._ending.hang_up(self._answering.late_cause)
             case Timer.MAX_CALL:
                 self._ending.say_goodbye(HangupCause.MAX_DURATION)
             case Timer.CLOSING:
@@ -273,11 +271,12 @@ class Session:
         self._greeting = message.audio.speech
         if message.audio.speech is not None:
             self._words.greet(message.audio.speech, message.audio.source.value)
-        self._timers.set(Timer.ANSWER, ANSWER_BOUND_S)
-        self._leg.answer()
+        if (early := self._answering.ready()) is not None:
+            self._on_answered(early)
 
     def _on_answered(self, event: events.Answered) -> None:
-        self._timers.cancel(Timer.ANSWER)
+        if not self._answering.answered(event):
+            return
         self._chronicle.answered(event.at_s)
         self._life.apply(Trigger.ANSWERED)
         if self._life.is_over:
@@ -315,7 +314,7 @@ class Session:
         self._life.apply(Trigger.GATE_OPENED)
         room = self._room or fresh_room()
         line = SessionLine(
-            call_facts(self.offered, room, self._words.greeting_said),
+            call_facts(self.offered, room, self._words.greeting_said, self._answering.purpose),
             leg=self._leg,
             ear=self._ear,
             phase=self._phase,
@@ -364,7 +363,12 @@ class Session:
 
     def _on_agent_done(self, failure: str | None) -> None:
         """A failure while the call is being closed anyway needs no apology (we cancel it then)."""
-        if failure is not None and self.state is SessionState.CONVERSING:
+        if self.state is not SessionState.CONVERSING:
+            return
+        if failure is None:
+            # It has nothing more to say: nobody is left waiting on a line where nobody listens.
+            self._ending.when_heard(HangupCause.AGENT_HUNG_UP)
+        else:
             self._chronicle.note(Kind.AGENT_FAILED, self._now(), {"error": failure})
             self._ending.apologise(HangupCause.AGENT_FAILED)
 

@@ -29,6 +29,8 @@ def receive(connection: Connection, message: InboundMessage) -> bool:
             text=clean(message.text),
             media=media_row(message.media),
             received_at=message.received_at,
+            subject=clean(message.subject)[:LONGEST],
+            reply_to=clean(message.reply_to)[:LONGEST],
         )
     )
     return True
@@ -65,6 +67,8 @@ def to_inbound(row: Row[Any]) -> InboundMessage:
         text=row.text,
         media=to_media(row.media),
         received_at=row.received_at,
+        subject=row.subject,
+        reply_to=row.reply_to,
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from gateway.model.messages import Channel, Media, MessageStatus, OutboundMessage, Template
 from gateway.store.clean import clean
+from gateway.store.identity import LONGEST
 
 
 class Outcome(StrEnum):
@@ -38,6 +39,8 @@ class MessageRecord:
     provider_id: str
     error_code: str
     error_detail: str
+    before: MessageStatus | None = None
+    """Its status before the transaction that returned this; None if that made it or only read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,9 @@ def to_row(message: OutboundMessage) -> dict[str, Any]:
         "media": media_row(message.media),
         "cause": message.cause,
         "not_after": message.not_after,
+        "buttons": [clean(button) for button in message.buttons],
+        "subject": clean(message.subject)[:LONGEST],
+        "reply_to": clean(message.reply_to)[:LONGEST],
     }
 
 
@@ -105,8 +111,8 @@ def to_media(column: list[Mapping[str, Any]]) -> tuple[Media, ...]:
     return tuple(Media(**item) for item in column)
 
 
-def to_record(row: Row[Any]) -> MessageRecord:
-    """Return a row of the messages table."""
+def to_record(row: Row[Any], *, before: str | None = None) -> MessageRecord:
+    """Return a row of the messages table; `before` is the status it had until now."""
     template = row.template
     return MessageRecord(
         seq=row.seq,
@@ -121,6 +127,9 @@ def to_record(row: Row[Any]) -> MessageRecord:
             template=Template(**template) if template else None,
             media=to_media(row.media),
             not_after=row.not_after,
+            buttons=tuple(row.buttons),
+            subject=row.subject,
+            reply_to=row.reply_to,
         ),
         status=MessageStatus(row.status),
         created_at=row.created_at,
@@ -132,4 +141,5 @@ def to_record(row: Row[Any]) -> MessageRecord:
         provider_id=row.provider_id,
         error_code=row.error_code,
         error_detail=row.error_detail,
+        before=None if before is None else MessageStatus(before),
     )

@@ -14,10 +14,12 @@ from gateway.store.message_records import MessageRecord, Outcome, to_record, to_
 from gateway.store.message_states import RECEIPTS, Trigger, advance, may_replay
 from gateway.store.people import is_opted_out
 from gateway.store.receipt_writes import apply_early_receipts
+from gateway.store.room_access import access
 from gateway.store.schema_messages import message_attempts, messages
 
 OPTED_OUT = "opted_out"
 EXPIRED = "expired"
+MUTED = "muted"
 
 
 class Acceptance(StrEnum):
@@ -28,6 +30,8 @@ class Acceptance(StrEnum):
     """There is a message for this cause."""
     OPTED_OUT = "opted_out"
     """The person wants no messages; nothing was written down."""
+    MUTED = "muted"
+    """The channel is muted in this room, or closed to agents; nothing was written down."""
     FULL = "full"
     """Too much waits already; nothing was written down."""
 
@@ -37,7 +41,7 @@ class Verdict(StrEnum):
 
     SEND = "send"
     STOPPED = "stopped"
-    """Not any more: opted out, too late."""
+    """Not any more: opted out, muted, too late."""
     GONE = "gone"
     """It is settled already, or another attempt has begun."""
 
@@ -71,6 +75,8 @@ def accept(
         return (Acceptance.ACCEPTED if again else Acceptance.DUPLICATE), known
     if is_opted_out(connection, message.channel, message.recipient):
         return Acceptance.OPTED_OUT, ""
+    if access(connection, message.room_id, message.channel).is_muted:
+        return Acceptance.MUTED, ""
     connection.execute(
         insert(messages).values(
             **to_row(message),
@@ -108,6 +114,12 @@ def claim(
             verdict=Verdict.STOPPED,
             record=_settle(connection, row, Trigger.REFUSED, failure, at=at),
         )
+    if access(connection, row.room_id, Channel(row.channel)).is_muted:
+        failure = Failure(code=MUTED, detail="the channel is muted in this room")
+        return Claim(
+            verdict=Verdict.STOPPED,
+            record=_settle(connection, row, Trigger.REFUSED, failure, at=at),
+        )
     if row.not_after is not None and at > row.not_after:
         failure = Failure(code=EXPIRED, detail="it could not be sent while it was of use")
         return Claim(
@@ -140,6 +152,7 @@ def taken(
     row = _locked(connection, message_id)
     if row is None:
         return None
+    before = row.status
     _end_attempt(connection, row, Outcome.TAKEN, at=at, provider_id=accepted.provider_id)
     row = _again(
         connection,
@@ -154,8 +167,8 @@ def taken(
     if reported is not None:
         row = _again(connection, row, reported, at=at)
     if apply_early_receipts(connection, provider=row.provider, provider_id=accepted.provider_id):
-        return get(connection, message_id)
-    return to_record(row)
+        row = _locked(connection, message_id) or row
+    return to_record(row, before=before)
 
 
 def not_taken(
@@ -196,7 +209,7 @@ def unknown(
         return None
     _end_attempt(connection, row, Outcome.UNKNOWN, at=at, failure=failure)
     if MessageStatus(row.status) is not MessageStatus.SENDING:
-        return to_record(row)  # a receipt has told meanwhile
+        return to_record(row, before=row.status)  # a receipt has told meanwhile
     return _update(connection, row, next_attempt_at=next_attempt_at, **_error(row, failure))
 
 
@@ -210,7 +223,7 @@ def replay(connection: Connection, message_id: str, *, at: float) -> MessageReco
         return None
     status = MessageStatus(row.status)
     if status is MessageStatus.QUEUED and row.next_attempt_at == at:
-        return to_record(row)  # this very replay, tried twice
+        return to_record(row, before=row.status)  # this very replay, tried twice
     if not may_replay(status):
         return None
     return _change(
@@ -303,7 +316,8 @@ def _settle(
 def _change(
     connection: Connection, row: Row[Any], trigger: Trigger, *, at: float, **values: Any
 ) -> MessageRecord:
-    return to_record(_again(connection, row, trigger, at=at, **values))
+    after = _again(connection, row, trigger, at=at, **values)
+    return to_record(after, before=row.status)
 
 
 def _again(
@@ -316,7 +330,7 @@ def _again(
 
 
 def _update(connection: Connection, row: Row[Any], **values: Any) -> MessageRecord:
-    return to_record(_updated(connection, row, **values))
+    return to_record(_updated(connection, row, **values), before=row.status)
 
 
 def _updated(connection: Connection, row: Row[Any], **values: Any) -> Row[Any]:

@@ -61,7 +61,7 @@ def apply_receipt(connection: Connection, receipt: Receipt) -> MessageRecord | N
             .values(**values)
             .returning(*messages.c)
         ).one()
-    return to_record(row)
+    return to_record(row, before=status.value)
 
 
 def apply_early_receipts(connection: Connection, *, provider: str, provider_id: str) -> bool:

@@ -28,9 +28,11 @@ from sqlalchemy import (
 
 from gateway.errors import StoreError
 from gateway.store.metadata import metadata
+from gateway.store.schema_dialled import add_dialled_table
 from gateway.store.schema_messages import add_message_tables
+from gateway.store.schema_rooms import add_room_tables
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 
 schema_versions = Table(
     "schema_versions",
@@ -94,7 +96,11 @@ timeline = Table(
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: Mapping[int, Migration] = {2: add_message_tables}
+MIGRATIONS: Mapping[int, Migration] = {
+    2: add_message_tables,
+    3: add_room_tables,
+    4: add_dialled_table,
+}
 """Version → what makes it from the version before. Version 1 is the first there was."""
 
 

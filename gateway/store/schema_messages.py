@@ -48,6 +48,10 @@ messages = Table(
     Column("error_detail", Text, nullable=False, default=""),
     # When somebody took note that it failed; null is asked for until somebody has.
     Column("told_at", Float),
+    Column("buttons", JSON, nullable=False, default=[], server_default="[]"),
+    Column("subject", String(255), nullable=False, default="", server_default=""),
+    # The provider's id of the message that it answers, for channels with threads.
+    Column("reply_to", String(255), nullable=False, default="", server_default=""),
     Index("messages_by_status", "status", "seq"),
     Index("messages_by_room", "room_id", "seq"),
     Index("messages_by_address", "recipient", "sender", "seq"),
@@ -97,6 +101,9 @@ inbox = Table(
     Column("received_at", Float, nullable=False),
     # Null until the room has it.
     Column("processed_at", Float),
+    Column("subject", String(255), nullable=False, default="", server_default=""),
+    # Our id of the message that it answers, where the provider tells.
+    Column("reply_to", String(255), nullable=False, default="", server_default=""),
     Index("inbox_once", "provider", "provider_id", unique=True),
     Index("inbox_waiting", "processed_at", "seq"),
     Index("inbox_by_sender", "sender", "received_at"),
@@ -164,5 +171,5 @@ TABLES = (
 
 
 def add_message_tables(connection: Connection) -> None:
-    """Make these tables in a database that has none of them."""
+    """Make these tables, with the columns of later versions, in a database that has none of them."""
     metadata.create_all(connection, tables=TABLES)

@@ -12,16 +12,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.load import barge_in, browser_calls, calls, chaos, latency, sounds
+from tests.load import barge_in, browser_calls, calls, chaos, latency, messages, sounds
 from tests.load.gateway_process import ECHO, GatewayProcess
 from tests.load.printing import Report
 
-SECTIONS = ("calls", "echo", "latency", "turns", "browser", "chaos")
+SECTIONS = ("calls", "echo", "latency", "turns", "browser", "chaos", "messages")
 _COUNTS = (1, 25, 50, 100, 200)
 _SHORT_S, _LONG_S, _QUICK_S = 20.0, 60.0, 12.0
 _GREETING_S = 90.0
 _AT_ONCE = 50
 _CHAOTIC = 2_000
+_MESSAGES, _ROOMS = 10_000, 500
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,6 +42,11 @@ def main(argv: list[str] | None = None) -> int:
             # A gateway for each: what one section leaves behind is not the next one's figure.
             home = directory / section
             home.mkdir()
+            if section == "messages":
+                # Its gateway has no telephone, so that what is measured is messages.
+                count = _MESSAGES // 20 if options.quick else _MESSAGES
+                messages.run(report, home, messages=count, rooms=_ROOMS * count // _MESSAGES)
+                continue
             gateway = GatewayProcess(home, greeting)
             try:
                 gateway.start()

@@ -117,7 +117,7 @@ class Worker:
             if call := self._calls.get(leg_no):
                 call.end(cause, time.monotonic())
 
-    def on_place(self, call_id: str, target: str, caller: str) -> None:
+    def on_place(self, call_id: str, target: str, caller: str, trunk: str) -> None:
         logger.info("call %s to %s as %s is not possible here", call_id, target, caller)
 
     def on_signalling(self, command: commands.Signalling) -> None:

@@ -159,7 +159,7 @@ class CallerWorker:
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         self._with(leg_no, lambda call: call.end(cause, "we hung up"))
 
-    def on_place(self, call_id: str, target: str, caller: str) -> None:
+    def on_place(self, call_id: str, target: str, caller: str, _trunk: str) -> None:
         self._post(lambda: self._place(call_id, target, caller))
 
     def on_signalling(self, command: commands.Signalling) -> None:

@@ -15,12 +15,13 @@ from gateway.channels.fallback.quiet_hours import QuietHours, clock_time
 from gateway.channels.fallback.triggers import Trigger, trigger_of
 from gateway.config.fallback import FallbackSection
 from gateway.model.messages import Channel, ChannelCapabilities, Template
+from gateway.rooms.access import OPEN
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.text_lines import digest
 from gateway.rooms.timeline import Entry, Fact, Kind
-from gateway.store import people, room_lines
+from gateway.store import people, room_access, room_lines
 from gateway.store.message_records import MessageRecord
-from gateway.store.outbox_writes import get
+from gateway.store.outbox_writes import Acceptance, get
 from gateway.store.transactor import Transactor
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Fallback:
         capabilities: Callable[[Channel], ChannelCapabilities | None],
         clock: Callable[[], float],
         link: Callable[[str], str] = lambda _room_id: "",
+        on_decided: Callable[[Trigger, Decision], None] = lambda _trigger, _decision: None,
     ) -> None:
         self._database = database
         self._letters = letters
@@ -67,6 +69,7 @@ class Fallback:
         self._capabilities = capabilities
         self._clock = clock
         self._link = link
+        self._on_decided = on_decided
         self._lock = asyncio.Lock()
 
     async def call_ended(self, call_id: str) -> Decision | None:
@@ -170,7 +173,11 @@ class Fallback:
         incident: str,
         now: float,
     ) -> Standing:
-        senders = known.served_senders(self._section, number, self._capabilities)
+        rules = room_access.all_access(connection, room_id)
+        served = known.served_senders(self._section, number, self._capabilities)
+        senders = {
+            one: sender for one, sender in served.items() if rules.get(one, OPEN).may_write(BY)
+        }
         return known.standing_of(
             connection,
             room_id=room_id,
@@ -233,16 +240,18 @@ class Fallback:
 
     async def _act(self, case: _Case, now: float) -> Decision:
         decision = decide(case.incident, case.standing, self._rules(case.number), now=now)
-        if isinstance(decision, Send):
-            await self._send(case, decision)
-        await self._record(case, decision, now)
+        is_sent = isinstance(decision, Send) and await self._send(case, decision)
+        is_new = await self._record(case, decision, now)
+        if is_new and (is_sent or not isinstance(decision, Send)):
+            self._on_decided(case.incident.trigger, decision)
         log.info(
             "the fallback decided",
             extra={"room_id": case.room_id, **_facts(case, decision, now)},
         )
         return decision
 
-    async def _send(self, case: _Case, send: Send) -> None:
+    async def _send(self, case: _Case, send: Send) -> bool:
+        """Have a message written; returns whether it was accepted."""
         text = case.text or self._compose(case)
         letter = Letter(
             room_id=case.room_id,
@@ -258,9 +267,10 @@ class Fallback:
         )
         if case.text:
             # It stands in the timeline as what was first tried to be said.
-            await self._letters.send_only(letter)
+            answers = await self._letters.send_only(letter)
         else:
-            await self._letters.write(letter)
+            answers = await self._letters.write(letter)
+        return any(answer.acceptance is Acceptance.ACCEPTED for answer in answers)
 
     def _compose(self, case: _Case) -> str:
         text = self._fill(case, str(getattr(self._section.texts, case.incident.trigger.value)))
@@ -283,7 +293,8 @@ class Fallback:
             },
         )
 
-    async def _record(self, case: _Case, decision: Decision, now: float) -> None:
+    async def _record(self, case: _Case, decision: Decision, now: float) -> bool:
+        """Write the decision into the room; False if it is there already."""
         step = str(len(case.incident.attempts))
         what = decision.channel.value if isinstance(decision, Send) else decision.reason.value
         entry = Entry(
@@ -294,7 +305,7 @@ class Fallback:
             facts=_facts(case, decision, now),
         )
         entry_id = f"f_{digest(case.incident.cause, step, what)}"
-        await self._database.transact(
+        return await self._database.transact(
             lambda connection: room_lines.append_line(connection, entry, entry_id=entry_id)
         )
 

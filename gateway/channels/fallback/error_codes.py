@@ -95,6 +95,7 @@ TREATMENTS: Mapping[str, Treatment] = {
     "14107": OTHER,
     # The outbox's own.
     "opted_out": _STOP,
+    "muted": _STOP,
     "no_transport": _ALERT,
     "expired": _STOP,
     # The person may have it: one message too few is better than the same one twice.

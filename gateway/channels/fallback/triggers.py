@@ -78,9 +78,22 @@ INBOUND: Mapping[Phase, Mapping[Cause, Trigger]] = {
 }
 
 OUTBOUND: Mapping[Phase, Mapping[Cause, Trigger]] = {
-    # A person who pressed "decline" (`rejected`) has answered in their way and is left alone.
+    # A person who pressed "decline" (`rejected`) has answered in their way and is left alone, and behind a
+    # number that does not exist there is nobody. Of all else the person may have seen a missed call.
     Phase.RINGING: {
-        Cause.NO_ANSWER: Trigger.NOT_ANSWERED,
+        **dict.fromkeys(
+            (
+                Cause.NO_ANSWER,
+                Cause.TRUNK_FAILED,
+                Cause.UNACCEPTABLE_MEDIA,
+                Cause.CAPACITY,
+                Cause.DRAINING,
+                Cause.OVERLOADED,
+                Cause.WORKER_LOST,
+                Cause.INTERNAL_ERROR,
+            ),
+            Trigger.NOT_ANSWERED,
+        ),
         Cause.BUSY: Trigger.BUSY,
     },
     Phase.GREETING: _LOST,

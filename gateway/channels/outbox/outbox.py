@@ -72,6 +72,7 @@ class Outbox:
         on_failed: OnFailed | None = None,
         pending_most: int = PENDING_MOST,
     ) -> None:
+        """`on_change` is told once of each status that a message comes to, `sending` left out."""
         self._database = database
         self._transports = {transport.provider: transport for transport in transports}
         self._clock = clock
@@ -174,6 +175,9 @@ class Outbox:
 
         acceptance, message_id, record = await self._database.transact(work)
         if acceptance is Acceptance.ACCEPTED and record is not None:
+            if record.created_at == at:
+                # Otherwise somebody writes what an earlier life wrote.
+                self._changed(record)
             await self._enqueue(_pending(record))
         return Acknowledgement(acceptance=acceptance, message_id=message_id)
 
@@ -283,6 +287,8 @@ class Outbox:
             MessageStatus.DEAD,
         ):
             self._failures.look()
+        if record.before is record.status:
+            return
         try:
             self._on_change(record)
         except Exception:

@@ -209,9 +209,28 @@ def find_pieces(reference: Samples, sound: Samples, piece_s: float = PIECE_S) ->
         for start in range(0, len(loud) - size + 1, size)
         if np.sqrt(np.mean((piece := loud[start : start + size]) ** 2)) > PIECE_LEVEL
     ]
-    # `find` counts in the line's samples, of which there are half as many a second.
     found = [find(piece, sound) for piece in pieces]
-    return Pieces([match.correlation for match in found], [match.start_s / 2 for match in found])
+    # `find` counts in the line's samples, of which there are half as many a second.
+    starts_s = [match.start_s / 2 for match in found]
+    correlations = []
+    for index, match in enumerate(found):
+        whole = match.correlation
+        if whole <= HEARD_WELL:
+            # It may have been stretched in its middle: then its halves are there, where it should be.
+            near_s = starts_s[index - 1] + piece_s if index else starts_s[index]
+            whole = max(whole, _in_halves(pieces[index], sound, near_s, piece_s))
+        correlations.append(whole)
+    return Pieces(correlations, starts_s)
+
+
+def _in_halves(piece: Samples, sound: Samples, near_s: float, piece_s: float) -> float:
+    """Return how well the worse half of a piece is found about where it should be, in its order."""
+    around = sound[
+        max(0, round((near_s - piece_s) * RATE_HZ)) : round((near_s + 2 * piece_s) * RATE_HZ)
+    ]
+    middle = len(piece) // 2
+    first, second = find(piece[:middle], around), find(piece[middle:], around)
+    return min(first.correlation, second.correlation) if first.start_s < second.start_s else 0.0
 
 
 def was_heard(reference: Samples, sound: Samples, well_share: float = WELL_SHARE) -> Pieces:

@@ -165,3 +165,16 @@ async def test_keywords_never_become_messages(rig, text):
 async def test_other_updates_are_left_out(rig, told):
     assert await rig.telegram(told) == 204
     assert not rig.reception.messages
+
+
+async def test_telegrams_files_come_by_their_ids(rig):
+    photo = [{"file_id": "small", "file_size": 10}, {"file_id": "large", "file_size": 900}]
+    document = {"file_id": "doc", "mime_type": "application/pdf", "file_size": 77}
+    told = update("", caption="look", photo=photo, document=document)
+    assert await rig.telegram(told) == 204
+    (message,) = rig.reception.messages
+    assert message.text == "look"
+    assert [(item.url, item.content_type) for item in message.media] == [
+        ("telegram:large", "image/jpeg"),
+        ("telegram:doc", "application/pdf"),
+    ]

@@ -26,7 +26,7 @@ _numbers = itertools.count(1)
 class Caller:
     """One call; use as a context manager. Sends silence whenever `say` gave nothing to send.
 
-    `number` is who calls: the name of the call in the gateway's records, used by no other call.
+    `number` is who calls: the name of the call in the gateway's records, used by no other call unless it is given.
     """
 
     def __init__(
@@ -38,13 +38,16 @@ class Caller:
         scenario: str = "until_they_hang_up",
         hold_s: float = 0,
         is_talking: bool = True,
+        number: str = "",
+        scenarios: Path = SCENARIOS,
     ) -> None:
-        self.number = f"+1555{os.getpid() % 100_000:05}{next(_numbers):03}"
+        self.number = number or f"+1555{os.getpid() % 100_000:05}{next(_numbers):03}"
         self.media = RtpSocket()
-        self._directory = directory / self.number
+        self._directory = directory / f"{self.number}-{next(_numbers)}"
         self._sip_port = sip_port
         self._dialled = dialled
         self._scenario = scenario
+        self._scenarios = scenarios
         self._hold_s = hold_s
         self._is_talking = is_talking
         self._words: queue.Queue[Samples] = queue.Queue()
@@ -58,7 +61,12 @@ class Caller:
         self._directory.mkdir(parents=True)
         port = free_port()
         name = self._scenario
-        command = ["sipp", f"127.0.0.1:{self._sip_port}", "-sf", str(SCENARIOS / f"{name}.xml")]
+        command = [
+            "sipp",
+            f"127.0.0.1:{self._sip_port}",
+            "-sf",
+            str(self._scenarios / f"{name}.xml"),
+        ]
         command += ["-m", "1", "-i", "127.0.0.1", "-p", str(port), "-s", self._dialled]
         command += ["-key", "caller", self.number, "-key", "rtp_port", str(self.media.port)]
         command += ["-d", str(round(self._hold_s * 1000)), "-nostdin", "-timeout_error"]
@@ -96,6 +104,10 @@ class Caller:
         """Begin to say something (8 kHz samples) and go on; silence follows."""
         self._said.clear()
         self._words.put(samples)
+
+    def fall_silent(self) -> None:
+        """Send nothing any more, as whose network is gone."""
+        self._is_talking = False
 
     def wait_until_said(self, bound_s: float = 15) -> None:
         assert self._said.wait(bound_s), "the caller could not speak"

@@ -59,11 +59,17 @@ def test_the_phone_hangs_up(start_worker: StartWorker, dial: Dial) -> None:
 @pytest.mark.parametrize(
     ("status", "cause"),
     [
-        (404, HangupCause.NO_ROUTE),
+        (401, HangupCause.TRUNK_FAILED),
+        (403, HangupCause.TRUNK_FAILED),
+        (404, HangupCause.INVALID_NUMBER),
+        (408, HangupCause.TRUNK_FAILED),
         (480, HangupCause.NO_ANSWER),
         (486, HangupCause.BUSY),
         (488, HangupCause.UNACCEPTABLE_MEDIA),
-        (503, HangupCause.CAPACITY),
+        (484, HangupCause.INVALID_NUMBER),
+        (500, HangupCause.TRUNK_FAILED),
+        (503, HangupCause.TRUNK_FAILED),
+        (600, HangupCause.BUSY),
         (603, HangupCause.REJECTED),
     ],
 )

@@ -207,13 +207,16 @@ def leg_numbers(tick: protocol.Tick) -> tuple[int, ...]:
 
 
 def sip_config(**sip: Any) -> Config:
-    """Return a configuration with these `[sip]` values and free ports."""
+    """Return a configuration with these `[sip]` values and free ports; `trunks` are `[trunks]`."""
+    trunks = sip.pop("trunks", {})
     values: dict[str, Any] = {"port": 0, "max_calls": 8, **sip}
     if "rtp_port_min" not in values:
         values["rtp_port_min"] = free_port() & ~1
         values["rtp_port_min"] = min(max(values["rtp_port_min"], 20_000), 55_000)
         values["rtp_port_max"] = values["rtp_port_min"] + 4 * values["max_calls"] + 200
-    return Config.model_validate({"sip": values, "gateway": {"log_level": "debug"}})
+    return Config.model_validate(
+        {"sip": values, "trunks": trunks, "gateway": {"log_level": "debug"}}
+    )
 
 
 def free_port(host: str = "127.0.0.1", kind: int = socket.SOCK_DGRAM) -> int:

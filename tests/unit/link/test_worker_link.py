@@ -61,7 +61,7 @@ class Handler:
     def on_hang_up(self, leg_no: int, cause: HangupCause) -> None:
         self.told.append(("hang_up", leg_no, cause))
 
-    def on_place(self, call_id: str, target: str, caller: str) -> None:
+    def on_place(self, call_id: str, target: str, caller: str, trunk: str) -> None:
         self.told.append(("place", call_id, target, caller))
 
     def on_signalling(self, command: commands.Signalling) -> None:

@@ -10,6 +10,7 @@ from gateway.errors import CallNotFound, HearingFull
 from gateway.metrics import Metrics
 from gateway.model import events
 from gateway.model.hangup import HangupCause
+from gateway.rooms.access import OPEN, ChannelAccess
 from gateway.rooms.timeline import Kind
 from gateway.sessions.registry import LOOKUPS_LIMIT, SessionRegistry
 from gateway.sessions.state import SessionState
@@ -32,6 +33,19 @@ class FullHearing(FakeHearing):
         raise HearingFull("all ears are taken")
 
 
+class Rules:
+    """What the one room of the test says of its calls."""
+
+    def __init__(self, own: str = "", voice: ChannelAccess = OPEN) -> None:
+        self.own, self.access = own, voice
+
+    def agent(self, number: str, person: str) -> str:
+        return self.own
+
+    def voice(self, number: str, person: str) -> ChannelAccess:
+        return self.access
+
+
 @dataclass
 class Switchboard:
     """A registry with two agents and its surroundings."""
@@ -40,10 +54,12 @@ class Switchboard:
     hearing: FakeHearing = field(default_factory=FakeHearing)
     phrases: FakePhrases = field(default_factory=FakePhrases)
     metrics: Metrics = field(default_factory=Metrics)
+    rules: "Rules | None" = None
 
     def __post_init__(self) -> None:
         self.agents = {"desk": FakeAgent(), "echo": FakeAgent()}
         self.registry = SessionRegistry(
+            rules=self.rules,
             numbers=[
                 NumberSection(number="echo", agent="echo"),
                 NumberSection(number="1*", agent="desk"),
@@ -225,3 +241,49 @@ def test_stop_ends_calls_even_if_endpoints_say_nothing() -> None:
         assert board.hearing.ears[0].closed == 1
 
     run_virtual(work())
+
+
+def test_the_rooms_own_agent_takes_the_call() -> None:
+    async def scenario() -> None:
+        board = Switchboard(rules=Rules(own="echo"))
+        leg = board.offer("100")
+        await asyncio.sleep(0.1)
+        (session,) = board.registry.sessions()
+        assert session.agent is board.agents["echo"]
+        leg.end(HangupCause.CALLER_HUNG_UP)
+        await asyncio.sleep(1)
+
+    run_virtual(scenario())
+
+
+def test_an_agent_that_is_gone_leaves_the_call_to_the_number() -> None:
+    async def scenario() -> None:
+        board = Switchboard(rules=Rules(own="gone"))
+        leg = board.offer("100")
+        await asyncio.sleep(0.1)
+        (session,) = board.registry.sessions()
+        assert session.agent is board.agents["desk"]
+        leg.end(HangupCause.CALLER_HUNG_UP)
+        await asyncio.sleep(1)
+
+    run_virtual(scenario())
+
+
+@pytest.mark.parametrize(
+    "voice",
+    [
+        ChannelAccess(is_muted=True),
+        ChannelAccess(can_read=False),
+        ChannelAccess(can_write=False),
+    ],
+)
+def test_a_room_whose_voice_is_closed_takes_no_call(voice: ChannelAccess) -> None:
+    async def scenario() -> None:
+        board = Switchboard(rules=Rules(voice=voice))
+        board.offer("100")
+        await asyncio.sleep(0.1)
+        ((_, cause, _),) = board.recorder.ended
+        assert cause is HangupCause.NOT_ALLOWED
+        assert board.registry.statistics().live == 0
+
+    run_virtual(scenario())

@@ -790,6 +790,21 @@ def test_a_fault_in_writing_down_still_releases_everything(broken: str) -> None:
     run_virtual(call())
 
 
+def test_an_agent_that_returns_ends_the_call_when_its_last_words_were_heard() -> None:
+    class Brief(FakeAgent):
+        async def converse(self, line: Line) -> None:
+            line.say(speech("see you", 1000))
+
+    async def call() -> None:
+        bench = Bench(settings=settings(), agent=Brief())
+        bench.start()
+        await bench.over()
+        assert bench.cause is HangupCause.AGENT_HUNG_UP
+        assert bench.recorder.said()[1:] == [("agent", "see you", False)]
+
+    run_virtual(call())
+
+
 def test_an_agent_that_does_not_take_its_events_has_failed() -> None:
     async def agent(line: Line) -> None:
         await asyncio.sleep(3600)

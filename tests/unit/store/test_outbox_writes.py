@@ -1,14 +1,18 @@
 """Tests of gateway/store/outbox_writes.py and outbox_reads.py, on a database in memory."""
 
 import pytest
+from sqlalchemy import insert, select, update
 
 from gateway.model.messages import Accepted, Channel, Media, MessageStatus, Template
+from gateway.rooms.access import ChannelAccess
 from gateway.store import outbox_reads as reads
 from gateway.store import outbox_writes as writes
+from gateway.store import room_access
 from gateway.store.message_records import Outcome
 from gateway.store.message_states import Trigger
 from gateway.store.outbox_writes import Acceptance, Failure, Verdict
 from gateway.store.people import record_opt_out
+from gateway.store.schema import rooms
 from tests.support.direct_database import DirectDatabase
 from tests.support.messages import outbound
 
@@ -63,6 +67,31 @@ def test_one_cause_has_one_message(connection):
 def test_a_message_without_id_or_cause_is_not_accepted(connection, missing):
     with pytest.raises(ValueError, match="an id and a cause"):
         accept(connection, **{missing: ""})
+
+
+def mute(connection, is_muted=True):
+    connection.execute(
+        insert(rooms).values(room_id="r_1", number="", person="x", created_at=0.0, last_seq=0)
+        if connection.execute(select(rooms)).first() is None
+        else update(rooms).values(number="")
+    )
+    rules = ChannelAccess(is_muted=is_muted)
+    room_access.set_access(connection, "r_1", Channel.SMS, rules, at=1.0)
+
+
+def test_a_muted_channel_takes_nothing_and_sends_nothing_that_waits(connection):
+    accept(connection, room_id="r_1")
+    accept(connection, 2, room_id="r_1", channel=Channel.WHATSAPP)
+    mute(connection)
+    assert accept(connection, 3, room_id="r_1") == (Acceptance.MUTED, "")
+    assert accept(connection, 4, room_id="r_2")[0] is Acceptance.ACCEPTED
+    stopped = claim(connection, 1)
+    assert (stopped.verdict, stopped.record.error_code) == (Verdict.STOPPED, "muted")
+    assert claim(connection, 2).verdict is Verdict.SEND
+    mute(connection, is_muted=False)
+    assert accept(connection, 3, room_id="r_1")[0] is Acceptance.ACCEPTED
+    # What was stopped is a dead letter, which an operator may send again.
+    assert writes.replay(connection, "m_1", at=200.0).status is MessageStatus.QUEUED
 
 
 def test_text_that_no_database_takes_is_cleaned(connection):

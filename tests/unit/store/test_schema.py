@@ -7,7 +7,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateTable
 
 from gateway.errors import StoreError
-from gateway.store import schema, schema_messages
+from gateway.store import inbox, schema, schema_messages, schema_rooms
 
 
 @pytest.fixture
@@ -68,19 +68,44 @@ def test_version_1_becomes_what_a_fresh_database_is(engine):
 
     with engine.begin() as connection:
         first = [
-            table for table in schema.metadata.sorted_tables if table not in schema_messages.TABLES
+            table
+            for table in schema.metadata.sorted_tables
+            if table not in (*schema_messages.TABLES, *schema_rooms.TABLES)
         ]
         schema.metadata.create_all(connection, tables=first)
         connection.execute(insert(schema.schema_versions).values(version=1, applied_at=0))
         schema.prepare(connection)
         migrated = shape(connection)
-        assert stamps(connection) == [1, schema.SCHEMA_VERSION]
+        assert stamps(connection) == list(range(1, schema.SCHEMA_VERSION + 1))
 
     fresh = create_engine("sqlite://", poolclass=StaticPool)
     with fresh.begin() as connection:
         schema.prepare(connection)
         assert shape(connection) == migrated
     fresh.dispose()
+
+
+def test_version_2_keeps_its_messages_and_gets_the_new_columns(engine):
+    with engine.begin() as connection:
+        schema.prepare(connection)
+        for table in schema_rooms.TABLES:
+            table.drop(connection)
+        for table, names in schema_rooms.NEW_COLUMNS.items():
+            for name in names:
+                connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN {name}"))
+        connection.execute(
+            text(
+                "INSERT INTO inbox (provider, provider_id, channel, sender, sender_name, recipient, "
+                "text, media, received_at) VALUES ('p', '1', 'sms', 'a', '', 'b', 'hi', '[]', 1.0)"
+            )
+        )
+        connection.execute(schema.schema_versions.update().values(version=2))
+        schema.prepare(connection)
+
+        assert stamps(connection) == [2, 3]
+        ((_, kept),) = inbox.waiting(connection, limit=5)
+        assert (kept.text, kept.subject, kept.reply_to) == ("hi", "", "")
+        assert connection.execute(select(schema_rooms.media_files)).all() == []
 
 
 def test_a_newer_database_is_refused_with_the_remedy(engine):

@@ -63,6 +63,7 @@ class Bench:
     database: object
     provider: Provider = field(default_factory=Provider)
     options: dict = field(default_factory=dict)
+    told: list = field(default_factory=list)
     fallback: Fallback | None = None
     outbox: Outbox | None = None
 
@@ -85,6 +86,7 @@ class Bench:
             capabilities=self.outbox.capabilities,
             clock=self.clock,
             link=lambda room_id: f"https://call.example/{room_id}",
+            on_decided=lambda trigger, decision: self.told.append((trigger, decision)),
         )
         await self.outbox.start()
 
@@ -196,6 +198,8 @@ async def test_one_cause_has_one_message_however_often_it_is_told(bench):
     first, *others = bench.decisions()
     assert first == "sms"
     assert set(others) <= {"under_way", "arrived"}
+    assert [item for item in bench.told if isinstance(item[1], Send)] == bench.told[:1]
+    assert len(bench.told) == len(bench.decisions())
 
 
 async def test_what_nobody_could_act_on_is_caught_up(bench):

@@ -11,6 +11,7 @@ ENDED_WELL = {
     Cause.MAX_DURATION,
     Cause.NO_INPUT,
     Cause.NO_ROUTE,
+    Cause.NOT_ALLOWED,
     Cause.REJECTED,
 }
 LOST = {
@@ -37,7 +38,10 @@ def test_a_call_that_ended_as_it_should_triggers_nothing(
     assert trigger_of(outcome(phase, cause, is_outbound=is_outbound)) is None
 
 
-@pytest.mark.parametrize("cause", sorted(set(Cause) - ENDED_WELL - {Cause.BUSY}))
+OF_CALLS_OF_OURS = {Cause.BUSY, Cause.INVALID_NUMBER, Cause.TRUNK_FAILED}
+
+
+@pytest.mark.parametrize("cause", sorted(set(Cause) - ENDED_WELL - OF_CALLS_OF_OURS))
 def test_every_other_cause_before_the_answer_triggers(cause: Cause) -> None:
     assert trigger_of(outcome(Phase.RINGING, cause)) is not None
 
@@ -64,7 +68,11 @@ def test_whom_we_called() -> None:
 
     assert told(Cause.NO_ANSWER) is Trigger.NOT_ANSWERED
     assert told(Cause.BUSY) is Trigger.BUSY
+    assert told(Cause.TRUNK_FAILED) is Trigger.NOT_ANSWERED
+    assert told(Cause.WORKER_LOST) is Trigger.NOT_ANSWERED
     assert told(Cause.REJECTED) is None
+    assert told(Cause.INVALID_NUMBER) is None
+    assert told(Cause.OPERATOR_HUNG_UP) is None
 
 
 def test_no_capacity_and_a_failed_agent() -> None:

@@ -99,7 +99,7 @@ async def test_an_accepted_message_is_sent_once(desk):
 
     assert transport.taken == [outbound()]
     assert desk.status() is MessageStatus.SENT
-    assert desk.changes == [("m_1", "sent")]
+    assert desk.changes == [("m_1", "queued"), ("m_1", "sent")]
     assert outbox.pending == 0
 
 

@@ -1,0 +1,30 @@
+"""Joins the webhooks of channels that need more than a secret: Microsoft Teams."""
+
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from gateway.app.transports import ReplyRoutes
+from gateway.channels.openid_keys import OpenIdKeys
+from gateway.channels.reception import Reception
+from gateway.channels.teams_token import TeamsTokenCheck
+from gateway.config import Config
+from gateway.http.teams import TeamsHook
+from gateway.store.transactor import Transactor
+
+
+def add_teams(
+    app: web.Application,
+    config: Config,
+    database: Transactor,
+    reception: Reception,
+    stack: AsyncExitStack,
+) -> None:
+    """Add the route if there is a bot; what it opens is closed by the stack."""
+    section = config.channels.teams
+    if not section.app_id:
+        return
+    keys = OpenIdKeys(section.openid_url, timeout_s=section.timeout_s)
+    stack.push_async_callback(keys.close)
+    check = TeamsTokenCheck(keys, app_id=section.app_id, issuer=section.issuer)
+    TeamsHook(reception, check, ReplyRoutes(database).remember_teams).add_routes(app)
