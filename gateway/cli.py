@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.commands import rehearse_options
+from gateway.commands import rehearse_options, systemd_options, tokens_options
 from gateway.commands.exits import CommandFailed, Exit
 
 _EXIT_CODES = (
@@ -48,6 +48,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     check = command("check", "tell what is wrong here and what to do about it", "check:run")
     check.add_argument("--json", action="store_true", help="for machines")
+    check.add_argument(
+        "--live", action="store_true", help="also ask the configured providers (keys, webhooks)"
+    )
+    check.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
 
     config = commands.add_parser("config", help="print configuration", epilog=_EXIT_CODES)
     parts = config.add_subparsers(dest="part", metavar="WHAT", required=True)
@@ -63,7 +67,13 @@ def build_parser() -> argparse.ArgumentParser:
     calls = command("calls", "list the newest calls, or tell one call's timeline", "calls:run")
     calls.add_argument("call_id", nargs="?", metavar="ID", help="tell this call's timeline")
     calls.add_argument("--active", action="store_true", help="only calls that go on")
-    calls.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most so many")
+    calls.add_argument("--limit", type=_limit, metavar="N", help="at most so many (50; CSV: all)")
+    calls.add_argument("--since", metavar="TIME", help="offered at this time (RFC 3339) or later")
+    calls.add_argument("--until", metavar="TIME", help="offered before this time")
+    calls.add_argument("--number", help="only calls of this number of ours")
+    calls.add_argument("--person", metavar="NUMBER", help="only calls with this other side")
+    calls.add_argument("--outcome", metavar="CAUSE", help="ended so, or by a group: normal, us, …")
+    calls.add_argument("--csv", action="store_true", help="all of them as CSV, for spreadsheets")
     calls.add_argument("--json", action="store_true", help="for machines")
 
     call = command("call", "call a number, and follow the call to its end", "call:run")
@@ -99,7 +109,19 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument("--max-call", type=int, metavar="S", help="longest call in seconds")
     token.add_argument("--json", action="store_true", help="for machines")
 
-    for client in (calls, call, hangup, outbox, token):
+    drain = command("drain", "take no new calls and let the running ones end", "drain:run")
+    drain.add_argument("--wait", action="store_true", help="return when no call is left")
+    drain.add_argument(
+        "--deadline", type=float, metavar="S", help="goodbyes after S seconds (default: drain_s)"
+    )
+
+    reload = command("reload", "have the gateway read its configuration again", "reload:run")
+
+    systemd_options.add_command(commands, _EXIT_CODES)
+
+    tokens_options.add_commands(commands, command)
+
+    for client in (calls, call, hangup, outbox, token, drain, reload):
         client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")
 
     rehearse = command(

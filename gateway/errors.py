@@ -23,6 +23,8 @@ GatewayError                      code: stable, for HTTP clients, logs and metri
 │   ├── OptedOut                  message.opted_out
 │   ├── Unreachable               message.unreachable
 │   └── KeyReused                 message.key_reused
+├── RecordingFailed               recording.failed
+├── RecordingNotRunning           recording.not_running
 ├── StoreError                    store.failed          retryable
 └── ProviderError                 provider.failed
     ├── ProviderUnavailable       provider.unavailable  retryable
@@ -161,6 +163,23 @@ class DialFailed(CallError):
 
     code = "dial.failed"
     retryable = True
+
+
+class RecordingFailed(GatewayError):
+    """A recording cannot go on; the call does."""
+
+    code = "recording.failed"
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        """One word for the timeline: `disk_full`, `disk`, `file_full`, `encoder`."""
+        super().__init__(message)
+
+
+class RecordingNotRunning(GatewayError):
+    """A recording cannot be paused or gone on with in its state."""
+
+    code = "recording.not_running"
 
 
 class RoomNotFound(GatewayError):

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from typing import Any, TextIO
 
 from gateway.config import GatewaySection, LogFormat
+from gateway.journal import JournalHandler, field_name, is_journal
 
 CALL_ID: ContextVar[str] = ContextVar("call_id", default="")
 """Set by the task that owns a call's session; read for every record logged beneath it."""
@@ -134,6 +135,21 @@ class ConsoleFormatter(_Formatter):
         return line
 
 
+class JournalFields(_Formatter):
+    """The same facts as fields of the journal."""
+
+    def fields(self, record: logging.LogRecord) -> Iterator[tuple[str, str]]:
+        message = one_line(record.getMessage())
+        if failure := self.failure(record):
+            message += "\n" + failure
+        yield "MESSAGE", message
+        yield field_name("logger"), record.name
+        for name, value in self.facts(record):
+            if isinstance(value, Mapping | list | tuple | set | frozenset):
+                value = json.dumps(_plain(value), ensure_ascii=False, default=str)
+            yield field_name(name), one_line(str(value))
+
+
 def _plain(value: object) -> object:
     """Return `value` as JSON has it, its strings without control characters."""
     if isinstance(value, bool | int | float) or value is None:
@@ -174,12 +190,7 @@ def set_up(section: GatewaySection, *, process: str = "", stream: TextIO | None 
     `process` names a worker in its records; the gateway itself leaves it empty.
     """
     target = stream if stream is not None else sys.stderr
-    as_json = section.log_format is LogFormat.JSON or (
-        section.log_format is LogFormat.AUTO and not target.isatty()
-    )
-    formatter = JsonFormatter if as_json else ConsoleFormatter
-    handler = logging.StreamHandler(target)
-    handler.setFormatter(formatter(process=process, mask_pii=section.mask_pii))
+    handler = _handler(section, process, target)
     handler.addFilter(_ContextFilter())
     root = logging.getLogger()
     for old in list(root.handlers):
@@ -193,3 +204,22 @@ def set_up(section: GatewaySection, *, process: str = "", stream: TextIO | None 
     logging.getLogger("aiohttp.access").setLevel(logging.CRITICAL)
     for noisy in ("asyncio", "sqlalchemy", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _handler(section: GatewaySection, process: str, target: TextIO) -> logging.Handler:
+    wanted = section.log_format
+    if wanted is LogFormat.AUTO:
+        wanted = LogFormat.CONSOLE if target.isatty() else LogFormat.JSON
+        if is_journal(target):
+            wanted = LogFormat.JOURNAL
+    if wanted is LogFormat.JOURNAL:
+        fields = JournalFields(process=process, mask_pii=section.mask_pii)
+        try:
+            return JournalHandler(fields.fields)
+        except OSError:
+            # No journal, or out of reach of this sandbox: what is on standard error is not lost.
+            wanted = LogFormat.JSON
+    formatter = JsonFormatter if wanted is LogFormat.JSON else ConsoleFormatter
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(formatter(process=process, mask_pii=section.mask_pii))
+    return handler

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gateway.load.meters import LatenessMeter
+
 _TICK_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
 _INTERVAL_S = (0.015, 0.018, 0.019, 0.02, 0.021, 0.022, 0.023, 0.025, 0.03, 0.04, 0.06, 0.1, 0.5)
 _FAST_S = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
@@ -59,6 +61,8 @@ class Metrics:
             buckets=_INTERVAL_S,
             registry=self.registry,
         )
+        self.recent_ticks = LatenessMeter()
+        """The same, since the load was last looked at."""
         self.frames_dropped = Counter(
             "offhook_frames_dropped_total",
             "Audio frames dropped inside the gateway's processes",
@@ -83,5 +87,16 @@ class Metrics:
             "offhook_worker_restarts_total",
             "Worker processes that were started again",
             ["worker"],
+            registry=self.registry,
+        )
+        self.recordings_active = Gauge(
+            "offhook_recordings_active",
+            "Calls whose recording runs, pauses or waits to begin",
+            registry=self.registry,
+        )
+        self.recordings = Counter(
+            "offhook_recordings_total",
+            "Recordings that ended, by how (call_ended is well)",
+            ["outcome"],
             registry=self.registry,
         )

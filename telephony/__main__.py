@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+from pathlib import Path
 
 from gateway import log
 from gateway.config import Config
@@ -31,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         # Heavy and possibly missing: only once the arguments are known to be right.
         from telephony.worker import Worker
 
-        Worker(config, link).run()
+        config_file = Path(options.config_json) if options.config_json else None
+        Worker(config, link, config_file=config_file).run()
     except GatewayError as error:
         logger.error("sip worker failed", extra={"reason": str(error)})
         return 1

@@ -18,7 +18,6 @@ from pathlib import Path
 from gateway.errors import EndpointError
 
 _SO_ATTACH_FILTER = 26
-_SO_LOCK_FILTER = 44
 _MAX_INSTRUCTIONS = 4096
 """BPF_MAXINSNS of the kernel."""
 _INSTRUCTION = struct.Struct("HBBI")
@@ -77,7 +76,10 @@ class ListeningSocket:
 
 
 def attach(listening: ListeningSocket, program: Sequence[Instruction]) -> None:
-    """Put `program` on the socket, for good. Raises `EndpointError`."""
+    """Put `program` on the socket, in place of any other. Raises `EndpointError`.
+
+    The kernel changes programs between two packets: at no moment is the socket open to everybody.
+    """
     packed = b"".join(
         _INSTRUCTION.pack(item.code, item.jump_true, item.jump_false, item.k) for item in program
     )
@@ -87,7 +89,6 @@ def attach(listening: ListeningSocket, program: Sequence[Instruction]) -> None:
     with socket.socket(fileno=os.dup(listening.fd)) as duplicate:
         try:
             duplicate.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, argument)
-            duplicate.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
         except OSError as error:
             raise EndpointError(
                 f"cannot filter the SIP {listening.protocol} socket by source address: {error}; "

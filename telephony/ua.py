@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -118,6 +119,15 @@ class UserAgent:
         self._endpoint.libHandleEvents(POLL_MS)
         self._calls.reap()
         self.trunks.poll(time.monotonic())
+
+    def allow(self, networks: Sequence[str]) -> None:
+        """Let only these networks reach the listeners from now on. Raises `EndpointError`, changing nothing.
+
+        Connections that are there already (TCP) keep the networks of when they came.
+        """
+        program = source_filter.build_program(networks)
+        for listener in self.listeners:
+            source_filter.attach(listener.socket, program)
 
     def maintain(self) -> None:
         """Once in a while: give surplus ports back and collect garbage, on this thread."""

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from gateway.config import Config
 from gateway.errors import GatewayError
@@ -46,8 +47,12 @@ _REPORT_S = 60.0
 class Worker:
     """One SIP worker, from start to end. `run` on the main thread; commands come on the reader's."""
 
-    def __init__(self, config: Config, sock: socket.socket) -> None:
+    def __init__(
+        self, config: Config, sock: socket.socket, *, config_file: Path | None = None
+    ) -> None:
+        """`config_file` is read again when the gateway asks for it."""
         self._config = config
+        self._config_file = config_file
         sip = config.sip
         self._inbox: deque[Callable[[float], None]] = deque()
         self._stop = threading.Event()
@@ -62,6 +67,7 @@ class Worker:
         self._batch = TickBatch(self._admission.native_calls, self.link.send_tick)
         self._agent = UserAgent(config, self._switchboard, self._batch, self._post_marks)
         self._dropped_packets = 0
+        self._turns = 0
 
     def run(self) -> None:
         """Serve until the gateway closes the link or SIGTERM comes. Raises `EndpointError`."""
@@ -109,6 +115,7 @@ class Worker:
                 self._report()
 
     def _turn(self) -> float:
+        self._turns += 1
         self._agent.poll()
         now_s = time.monotonic()
         inbox = self._inbox
@@ -212,11 +219,25 @@ class Worker:
         self._admission.draining = True
         self._agent.trunks.withdraw(now_s)
 
+    def on_reread(self) -> None:
+        if self._config_file is not None:
+            self._post(partial(self._reread, self._config_file))
+
+    def _reread(self, file: Path, _now_s: float) -> None:
+        try:
+            sip = Config.model_validate_json(file.read_bytes()).sip
+            self._agent.allow(sip.allow)
+        except (OSError, ValueError, GatewayError) as error:
+            log.error("networks stay as they were", extra={"reason": str(error)})
+        else:
+            log.info("networks that may call were read again", extra={"networks": len(sip.allow)})
+
     def counters(self) -> Mapping[str, float]:
         lateness_s, self._batch.max_lateness_s = self._batch.max_lateness_s, 0.0
         return {
             "calls": self._switchboard.active,
             "refused": self._switchboard.refused,
+            "turns": self._turns,
             "ticks": self._batch.ticks,
             "max_tick_lateness_s": lateness_s,
             "frames_dropped": self.link.dropped_frames + self._batch.overflowed,

@@ -344,7 +344,7 @@ class Worker:
         """Browsers cannot be called."""
         log.error(
             "cannot call a browser",
-            extra={"call_id": call_id, "target": target, "caller": caller},
+            extra={"call_id": call_id, "pii_target": target, "pii_caller": caller},
         )
 
     def on_signalling(self, command: commands.Signalling) -> None:
@@ -352,6 +352,9 @@ class Worker:
 
     def on_drain(self) -> None:
         self._post(lambda: setattr(self, "_is_draining", True))
+
+    def on_reread(self) -> None:
+        """Nothing of a browser worker's configuration can change while it runs."""
 
     def counters(self) -> Mapping[str, float]:
         lateness_s, self._lateness_s = self._lateness_s, 0.0

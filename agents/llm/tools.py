@@ -15,6 +15,13 @@ NOT_AVAILABLE = "not available on this line yet; tell the caller so and offer so
 Capability = Callable[[str, Mapping[str, Any]], Awaitable[str]]
 """Carries out a tool: (call id, arguments) → what to tell the model. Raises `GatewayError`."""
 
+_NO_ARGUMENTS: dict[str, Any] = {
+    "type": "object",
+    "properties": {},
+    "required": [],
+    "additionalProperties": False,
+}
+
 _DECLARATIONS: dict[str, dict[str, Any]] = {
     END_CALL: {
         "description": "End the call. Call this only after you have said goodbye, or together with it.",
@@ -50,6 +57,15 @@ _DECLARATIONS: dict[str, dict[str, Any]] = {
             "required": ["destination"],
             "additionalProperties": False,
         },
+    },
+    "pause_recording": {
+        "description": "Pause the recording of this call. Call this before you ask for a card number "
+        "or anything else that must not be recorded.",
+        "parameters": _NO_ARGUMENTS,
+    },
+    "resume_recording": {
+        "description": "Go on with the recording of this call after you paused it.",
+        "parameters": _NO_ARGUMENTS,
     },
 }
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from agents.build import build_agents, close_agents
 from agents.hearing.hub import HearingHub
@@ -13,23 +14,27 @@ from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
+from gateway.app.changeover import Changeover
+from gateway.app.drain import Drain
+from gateway.app.observing import Observing
 from gateway.app.processes import telephony_argv, webrtc_argv
 from gateway.app.rooms import RoomSide
 from gateway.app.running_calls import RunningCalls
 from gateway.app.texting import TextSide
-from gateway.config import Config
+from gateway.config import AgentSection, Config
 from gateway.dialling.dialler import Dialler
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
 from gateway.errors import ConfigError
 from gateway.http.ports import Check
+from gateway.load.watch import LoadWatch
 from gateway.media import echo, wav
 from gateway.media.speech_cache import CachedVoice, SpeechCache
 from gateway.media.voice_ladder import LadderVoice
 from gateway.metrics import Metrics
 from gateway.model.events import EndpointKind
 from gateway.model.line import Agent
-from gateway.model.speech import Voice
+from gateway.model.speech import Urgency, Voice
 from gateway.progress import ProgressBar
 from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
@@ -39,10 +44,10 @@ from gateway.sessions.routing import route
 from gateway.sessions.surroundings import Surroundings
 from gateway.store.store import Store
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from gateway.http.webrtc.desk import Desk
 
-DRAIN_S = 30.0
-"""How long running calls may go on after SIGTERM; then a goodbye, then the end."""
+log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -64,13 +69,9 @@ class Gateway:
         self.phrases = FixedPhrases(
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
+        self.observing = Observing(config, self.metrics, self.store)
         self.running = RunningCalls()
-        self.agents: dict[str, Agent] = build_agents(
-            config,
-            self.speech,
-            LadderVoice(voices),
-            {"send_message": lambda *of_call: self.rooms.call_texts.send_message(*of_call)},
-        )
+        self.agents = self.make_agents(config)
         self.texting = TextSide(
             config,
             self.store,
@@ -80,8 +81,20 @@ class Gateway:
             on_taken=lambda room_id: self.rooms.taken.look(room_id),
         )
         self.rooms = RoomSide(config, self.store, self.texting, self.running)
+        self.load = LoadWatch(
+            config.overload,
+            ticks=self.metrics.recent_ticks,
+            speech_queue=self._turns_per_speech_worker,
+            registry=self.metrics.registry,
+        )
         self.recorder = WatchedRecorder(
-            self.store, [self.texting.after_calls, self.texting.call_hooks, self.rooms.taken]
+            self.store,
+            [
+                self.texting.after_calls,
+                self.texting.call_hooks,
+                self.rooms.taken,
+                *self.observing.watchers(),
+            ],
         )
         self.registry = SessionRegistry(
             rules=self.texting.call_rules,
@@ -98,7 +111,9 @@ class Gateway:
                 hearing=self.hearing,
                 phrases=self.phrases,
                 is_echo=EchoCheck(echo.is_echo),
+                tapes=self.observing.recordings,
             ),
+            load=self.load,
         )
         self.running.join(self.registry, self.texting.agents)
         self.dialler = Dialler(
@@ -111,7 +126,10 @@ class Gateway:
             clock=time.time,
         )
         self.recorder.watch(self.dialler)
+        self.telephony_file = config.gateway.data_dir / "telephony.json"
         self.sip: WorkerEndpoint | None = None
+        self.desk: Desk | None = None
+        """What HTTP knows of browser calls, where they are served."""
         self.browser: BrowserEndpoint | None = None
         if config.webrtc.enabled:
             argv = webrtc_argv(config, config.gateway.data_dir / "webrtc.json")
@@ -121,6 +139,14 @@ class Gateway:
                 ticks=self.hearing,
                 metrics=self.metrics,
             )
+        self.changeover = Changeover(self)
+        self.draining = Drain(
+            self.registry,
+            endpoints=lambda: [each for each in (self.sip, self.browser) if each is not None],
+            withdraw=self.withdraw_registrations,
+            settle=self.texting.settle,
+            default_s=lambda: self.config.gateway.drain_s,
+        )
         self._stack = AsyncExitStack()
         self._ahead: asyncio.Task[None] | None = None
         self._started = False
@@ -141,14 +167,20 @@ class Gateway:
         for voice in self._voices:
             stack.push_async_callback(voice.close)
         stack.push_async_callback(self.phrases.close)
-        await self._prepare_phrases()
-        stack.push_async_callback(close_agents, self.agents)
+        await self.phrases.load_clips()
+        await self.prepare_phrases(self.config.agents)
+        stack.push_async_callback(self._close_agents)
         for agent in self.agents.values():
             await agent.start()
         stack.push_async_callback(self.texting.close)
         await self.texting.start()
         stack.push_async_callback(self.rooms.close)
         self.rooms.start()
+        stack.push_async_callback(self.observing.close)
+        await self.observing.start()
+        self.observing.watch_speech(self.speech)
+        self.observing.watch_outbox(self.texting.outbox)
+        self.observing.vitals.parts = self.checks
         # What is there now stays: the collector would walk all of it in mid-call, for tens of milliseconds.
         gc.collect()
         gc.freeze()
@@ -156,7 +188,7 @@ class Gateway:
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
                 EndpointKind.SIP,
-                telephony_argv(self.config, self.config.gateway.data_dir / "telephony.json"),
+                telephony_argv(self.config, self.telephony_file),
                 offers=self.registry,
                 ticks=self.hearing,
                 metrics=self.metrics,
@@ -168,6 +200,8 @@ class Gateway:
         if self.browser is not None:
             stack.push_async_callback(self.browser.stop)
             await self.browser.start()
+        self.load.start()
+        stack.push_async_callback(self.load.stop)
         self._started = True
         self._ahead = asyncio.create_task(self._render_rest(), name="render ahead")
         sip, http = self.config.sip, self.config.http
@@ -179,17 +213,13 @@ class Gateway:
             },
         )
 
-    async def drain(self) -> None:
-        """Refuse new calls, let the running ones end, bounded by `DRAIN_S` and a goodbye."""
+    def withdraw_registrations(self) -> None:
+        """Place no more calls; the worker takes registrations with trunks back when it drains."""
         self.dialler.refuse_new()
-        if self.sip is not None:
-            self.sip.drain()
-        if self.browser is not None:
-            self.browser.drain()
-        await self.registry.drain(DRAIN_S)
 
     async def stop(self) -> None:
         """Stop everything now, in reverse order; may be called twice."""
+        await self.draining.close()
         if self._ahead is not None:
             self._ahead.cancel()
             await asyncio.gather(self._ahead, return_exceptions=True)
@@ -210,12 +240,17 @@ class Gateway:
             Check(name="sip", ok=sip or not self.config.sip.enabled, detail=self._sip_detail()),
             Check(name="webrtc", ok=browser, detail=self._webrtc_detail()),
             Check(name="outbox", ok=True, detail=f"{self.texting.outbox.pending} waiting"),
+            Check(name="load", ok=not self.load.is_shedding, detail=self.load.told()),
             Check(
                 name="accepting",
                 ok=self._started and not live.is_draining,
                 detail=f"{live.live} calls",
             ),
         )
+
+    @property
+    def is_started(self) -> bool:
+        return self._started
 
     def states(self) -> Mapping[str, str]:
         """Return the state of every live call."""
@@ -230,6 +265,10 @@ class Gateway:
             return "" if self.config.sip.enabled else "off"
         return str(self.sip.facts.get("listeners", "")) if self.sip.is_ready else "worker is down"
 
+    def _turns_per_speech_worker(self) -> float:
+        speech = self.speech.statistics()
+        return speech.queued.get(Urgency.TURN, 0) / max(1, speech.ready)
+
     def _webrtc_detail(self) -> str:
         if self.browser is None:
             return "off"
@@ -238,16 +277,28 @@ class Gateway:
 
     # Inside -----------------------------------------------------------------------------------
 
-    async def _prepare_phrases(self) -> None:
-        """Load clips and files, and render what a call may need at once."""
-        await self.phrases.load_clips()
+    def make_agents(self, config: Config) -> dict[str, Agent]:
+        """Return the agents of a configuration, not started. Raises `ConfigError`."""
+        capabilities = {
+            **self.observing.capabilities(),
+            "send_message": lambda *of_call: self.rooms.call_texts.send_message(*of_call),
+        }
+        return build_agents(config, self.speech, LadderVoice(self._voices), capabilities)
+
+    async def _close_agents(self) -> None:
+        await self.changeover.close()
+        await close_agents(self.agents)
+
+    async def prepare_phrases(self, sections: Mapping[str, AgentSection]) -> None:
+        """Load files, and render what calls of these agents may need at once. Raises `AssetError`."""
         texts: list[str] = []
-        for section in self.config.agents.values():
+        for section in sections.values():
             if section.greeting_file is not None:
                 await self.phrases.load_file(section.greeting_file)
             else:
                 texts.append(section.greeting)
             texts += [section.goodbye, section.apology]
+        texts += self.observing.recordings.phrases()
         with ProgressBar("greetings") as bar:
             await self.phrases.render_ahead(texts, bar.update)
 

@@ -46,6 +46,7 @@ from gateway.store.store import Store
 
 log = logging.getLogger(__name__)
 
+SETTLE_LOOK_S = 0.1
 AFTER_CALLS_S = 5.0
 """How long the end waits for the fallback to look at the last calls."""
 
@@ -186,6 +187,32 @@ class TextSide:
             bot_id = telegram_token(config).partition(":")[0]
             TelegramHook(self.reception, secret, bot_id).add_routes(app)
         add_teams(app, config, self._store, self.reception, self._stack)
+
+    def replace(
+        self, config: Config, old: Mapping[str, Agent], agents: Mapping[str, Agent]
+    ) -> None:
+        """Answer by these agents and routes from now on; unchanged ones remember their dialogues."""
+        before, rooms = self._config.rooms, config.rooms
+        made = build_text_agents(config, agents, greeting=rooms.greeting, greetings=rooms.greetings)
+        if (before.greeting, before.greetings) == (rooms.greeting, rooms.greetings):
+            made |= {
+                name: known
+                for name, known in self.agents.items()
+                if name in made and old.get(name) is agents.get(name)
+            }
+        self.agents = made
+        self._config = config
+
+    async def settle(self, bound_s: float) -> None:
+        """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""
+        deadline_s = time.monotonic() + bound_s
+        while not self.after_calls.is_idle or self.outbox.pending:
+            if time.monotonic() >= deadline_s:
+                log.info(
+                    "messages wait for the next start", extra={"messages": self.outbox.pending}
+                )
+                return
+            await asyncio.sleep(SETTLE_LOOK_S)
 
     # Inside -----------------------------------------------------------------------------------------
 

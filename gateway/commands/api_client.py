@@ -1,10 +1,12 @@
 """Talks to the running gateway's API from the command line; standard library only, for a quick start."""
 
 import argparse
+import http.client
 import json
+import shutil
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, BinaryIO
 
 from gateway import api_token
 from gateway.commands.exits import CommandFailed, Exit
@@ -36,6 +38,28 @@ class ApiClient:
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         return self._ask("POST", path, b"" if body is None else json.dumps(body).encode())
 
+    def copy(self, path: str, target: BinaryIO) -> None:
+        """Write the body of an answer to `target` as it comes, however long it is."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        request = urllib.request.Request(self._base_url + path, headers=headers)
+        try:
+            with _DIRECT.open(request, timeout=TIMEOUT_S) as answer:
+                shutil.copyfileobj(answer, target)
+        except urllib.error.HTTPError as error:
+            raise CommandFailed(_told_by(error)) from error
+        except BrokenPipeError:
+            raise  # of our own output
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> CommandFailed:
+        reason = getattr(error, "reason", None) or error
+        return CommandFailed(
+            f"no gateway answers at {self._base_url}: {reason}; start one with `offhook serve` "
+            "or name it with --url",
+            Exit.UNREACHABLE,
+        )
+
     def _ask(self, method: str, path: str, data: bytes | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         if data:
@@ -49,12 +73,7 @@ class ApiClient:
         except urllib.error.HTTPError as error:
             raise CommandFailed(_told_by(error)) from error
         except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise CommandFailed(
-                f"no gateway answers at {self._base_url}: {reason}; start one with `offhook serve` "
-                "or name it with --url",
-                Exit.UNREACHABLE,
-            ) from error
+            raise self._unreachable(error) from error
         if not isinstance(body, dict):
             raise CommandFailed(f"what answers at {self._base_url} is not a gateway")
         return body

@@ -11,13 +11,19 @@ from gateway.log import one_line
 
 
 def run(options: argparse.Namespace) -> int:
-    findings = collect(options.config)
+    findings = collect(options.config, live=options.live)
     if options.json:
         rows = [asdict(finding) for finding in findings]
         print(json.dumps({"level": worst(findings), "findings": rows}, indent=2))
     else:
         print(report(findings))
-    return Exit.FAILED if worst(findings) is Level.FAIL else Exit.OK
+    return exit_code(worst(findings), is_strict=options.strict)
+
+
+def exit_code(level: Level, *, is_strict: bool) -> Exit:
+    """Return 1 for a failure, and with `--strict` for a warning too."""
+    bad = (Level.FAIL, Level.WARN) if is_strict else (Level.FAIL,)
+    return Exit.FAILED if level in bad else Exit.OK
 
 
 def worst(findings: list[Finding]) -> Level:

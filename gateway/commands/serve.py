@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 
 from gateway import log
 from gateway.config import file as config_file
@@ -14,8 +15,10 @@ def run(options: argparse.Namespace) -> int:
     config, source = config_file.load(options.config)
     log.set_up(config.gateway)
     logger.info("configuration read", extra={"file": str(source or "built-in defaults")})
+    # What is made from here on holds what people said, and secrets: it is for nobody else on this machine.
+    os.umask(0o077)
     # The composition root brings in everything; it is wanted only from here on.
     from gateway.app.serve import serve
 
-    asyncio.run(serve(config))
+    asyncio.run(serve(config, options.config))
     return 0

@@ -15,6 +15,8 @@ from gateway import directories
 from gateway.config.channels import ChannelsSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
+from gateway.config.overload import OverloadSection
+from gateway.config.recording import RecordingMode, RecordingSection
 from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of
 from gateway.config.trunks import DiallingSection, TrunkSection
@@ -24,11 +26,12 @@ from gateway.model.addresses import parse_address
 
 
 class LogFormat(StrEnum):
-    """How log records are printed; `auto` is console on a terminal and JSON elsewhere."""
+    """How log records are written; `auto` is console on a terminal, the journal under systemd, JSON elsewhere."""
 
     AUTO = "auto"
     CONSOLE = "console"
     JSON = "json"
+    JOURNAL = "journal"
 
 
 class GatewaySection(Section):
@@ -44,6 +47,8 @@ class GatewaySection(Section):
     """Print phone numbers, digits and words masked in logs."""
     max_call_s: int = Field(default=3600, ge=10, le=86_400)
     """Longest call; then a spoken goodbye and the end."""
+    drain_s: float = Field(default=120, ge=0, le=86_400)
+    """How long running calls may go on after SIGTERM or `offhook drain`; then a goodbye and the end."""
 
 
 class HttpSection(Section):
@@ -55,6 +60,12 @@ class HttpSection(Section):
     """File with the bearer token of the API; by default one is made in the data directory."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of reverse proxies (CIDR) whose `X-Forwarded-For` and `X-Forwarded-Host` are believed."""
+    max_connections: int = Field(default=512, ge=8, le=65_536)
+    """Further ones are answered 503 and closed."""
+    max_connections_per_address: int = Field(default=64, ge=2, le=65_536)
+    """Of one address; not for this machine itself and trusted proxies, which speak for many."""
+    metrics_need_token: bool = False
+    """Whether `/metrics` needs a token with the scope `metrics`."""
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -283,7 +294,10 @@ class LlmAgent(AgentBase):
     max_tokens: int = Field(default=300, ge=16, le=4096)
     timeout_s: float = Field(default=15.0, ge=1, le=120)
     history_lines: int = Field(default=40, ge=2, le=400)
-    tools: tuple[Literal["end_call", "send_message", "transfer_call"], ...] = ("end_call",)
+    tools: tuple[
+        Literal["end_call", "send_message", "transfer_call", "pause_recording", "resume_recording"],
+        ...,
+    ] = ("end_call",)
     filler: str = "One moment, please."
     second_base_url: str = ""
     """Asked when the first URL fails."""
@@ -310,6 +324,7 @@ class NumberSection(Section):
     number: str = Field(min_length=1)
     """The dialled number or user part; a trailing `*` matches any ending, `*` alone everything."""
     agent: str
+    recording: RecordingMode = RecordingMode.OFF
 
 
 class Config(Section):
@@ -327,6 +342,7 @@ class Config(Section):
     outbox: OutboxSection = Field(default_factory=OutboxSection)
     fallback: FallbackSection = Field(default_factory=FallbackSection)
     rooms: RoomsSection = Field(default_factory=RoomsSection)
+    overload: OverloadSection = Field(default_factory=OverloadSection)
     trunks: dict[str, TrunkSection] = Field(default_factory=dict)
     dialling: DiallingSection = Field(default_factory=DiallingSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
@@ -335,6 +351,7 @@ class Config(Section):
         NumberSection(number="*", agent="receptionist"),
     )
     """First match wins; a number that matches none is refused with 404."""
+    recording: RecordingSection = Field(default_factory=RecordingSection)
 
     @model_validator(mode="after")
     def _routes(self) -> "Config":

@@ -114,6 +114,10 @@ class WorkerEndpoint:
         """Have the worker refuse new calls; calls that run go on."""
         self._supervisor.drain()
 
+    def reread(self) -> None:
+        """Have the worker read its configuration file again; a later one reads it anyway."""
+        self.command(commands.Reread())
+
     def legs(self) -> Sequence[Leg]:
         return list(self._legs.values())
 
@@ -191,7 +195,9 @@ class WorkerEndpoint:
             self._metrics.tick_interval.observe(interval_s)
         self._last_tick_s = tick.at_s
         transit_s = max(0.0, time.monotonic() - tick.at_s)
-        self._metrics.tick_lateness.observe(max(0.0, tick.lateness_s) + transit_s)
+        late_s = max(0.0, tick.lateness_s) + transit_s
+        self._metrics.tick_lateness.observe(late_s)
+        self._metrics.recent_ticks.add(late_s)
         if tick.dropped_total > self._dropped_by_worker:
             self._metrics.frames_dropped.inc(tick.dropped_total - self._dropped_by_worker)
             self._dropped_by_worker = tick.dropped_total

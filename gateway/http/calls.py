@@ -1,13 +1,18 @@
-"""The API of calls: list, show with timeline, hang up; and of the timelines of their rooms."""
+"""The API of calls and rooms: list (also as CSV), show with timeline, hang up."""
 
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from gateway.errors import CallNotFound
+from gateway.http.call_query import cursor_of, wanted_calls
+from gateway.http.calls_csv import MOST as CSV_MOST
+from gateway.http.calls_csv import csv_of, wants_csv
 from gateway.http.errors import ApiError
 from gateway.http.ports import Archive, LiveCalls
 from gateway.http.query import rfc3339, whole_number
+from gateway.store.call_filter import EVERY_CALL
 from gateway.store.records import CallRecord, TimelineLine
 
 LIST_DEFAULT, LIST_MOST = 50, 500
@@ -18,18 +23,22 @@ def add_routes(app: web.Application, live: LiveCalls, archive: Archive) -> None:
     """Add `/api/v1/calls…` and `/api/v1/rooms/…`."""
 
     async def list_calls(request: web.Request) -> web.Response:
+        wanted = wanted_calls(request)
+        if wants_csv(request):
+            most = whole_number(request, "limit", default=CSV_MOST, most=CSV_MOST)
+            return await csv_of(archive, wanted, most)
         limit = whole_number(request, "limit", default=LIST_DEFAULT, most=LIST_MOST)
-        active = _flag(request, "active")
         states = live.states()
-        records = await archive.calls(limit, active=active)
+        records = await archive.calls(limit, wanted=wanted)
         calls = [_call(record, states.get(record.call_id)) for record in records]
-        if active is not False:
+        next_after = cursor_of(records[-1]) if len(records) == limit else None
+        if replace(wanted, active=None) == EVERY_CALL and wanted.active is not False:
             # A store that cannot write does not hide the calls that are there.
             known = {record.call_id for record in records}
             missing = [call_id for call_id in states if call_id not in known]
             if len(records) < limit:
                 calls = [_unwritten(call_id, states[call_id]) for call_id in missing] + calls
-        return web.json_response({"calls": calls[:limit]})
+        return web.json_response({"calls": calls[:limit], "next_after": next_after})
 
     async def show_call(request: web.Request) -> web.Response:
         call_id = request.match_info["call_id"]
@@ -71,6 +80,7 @@ def add_routes(app: web.Application, live: LiveCalls, archive: Archive) -> None:
         )
 
     app.router.add_get("/api/v1/calls", list_calls)
+    app.router.add_get("/api/v1/calls.csv", list_calls)
     app.router.add_get("/api/v1/calls/{call_id}", show_call)
     app.router.add_post("/api/v1/calls/{call_id}/hangup", hang_up)
     app.router.add_get("/api/v1/rooms/{room_id}/timeline", room_timeline)
@@ -114,10 +124,3 @@ def line_json(line: TimelineLine) -> dict[str, Any]:
         "text": line.text,
         "facts": dict(line.facts),
     }
-
-
-def _flag(request: web.Request, name: str) -> bool | None:
-    text = request.query.get(name, "").lower()
-    if text in ("", "true", "1", "false", "0"):
-        return None if not text else text in ("true", "1")
-    raise ApiError(400, "http.bad_request", f"{name} must be true or false")

@@ -1,23 +1,67 @@
-"""Answers what is not HTTP at all, before any route is known, in the same shape as every other error.
+"""What happens to a connection before any route is known: too many are turned away, nonsense is answered.
 
-aiohttp answers such requests from inside its protocol object, with plain text and a traceback in the log for
-every stray packet; the two small classes below are where that can be changed.
+aiohttp answers nonsense from inside its protocol object, with plain text and a traceback in the log for every
+stray packet, and takes any number of connections; the two small classes below are where that can be changed.
+How long a request head may take is aiohttp's `keepalive_timeout`, which runs from the first moment.
 """
 
+import asyncio
 import logging
+import socket
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.errors import of_status
 
 log = logging.getLogger(__name__)
 
 
+STUCK_MS = 30_000
+"""A peer that takes nothing of an answer for so long is cut off (TCP_USER_TIMEOUT, tcp(7))."""
+
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s"
+)
+_BUSY_BODY = b'{"error": {"code": "http.busy", "message": "too many connections"}}'
+
+
 class _Handler(RequestHandler):
     """One connection."""
 
-    __slots__ = ()
+    __slots__ = ("_address", "_limits")
+
+    def __init__(self, limits: ConnectionLimits, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._limits = limits
+        self._address: str | None = None
+        """Set while the connection is counted."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        peer = transport.get_extra_info("peername")
+        address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        if not self._limits.opened(address):
+            stream = cast(asyncio.Transport, transport)
+            stream.write(_BUSY % (len(_BUSY_BODY), _BUSY_BODY))
+            stream.close()
+            # The rest of this object stays as if there never was a connection.
+            self._force_close = True
+            return
+        self._address = address
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MS)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._address is None:
+            return
+        self._limits.closed(self._address)
+        self._address = None
+        super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -40,19 +84,27 @@ class _Handler(RequestHandler):
 class _Server(web.Server):
     """Makes a handler for each connection."""
 
+    limits: ConnectionLimits
+
     def __call__(self) -> RequestHandler:
-        return _Handler(self, loop=self._loop, **self._kwargs)
+        return _Handler(self.limits, self, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
-    """An `AppRunner` whose connections answer nonsense as JSON."""
+    """An `AppRunner` whose connections are counted, and answer nonsense as JSON."""
+
+    def __init__(self, app: web.Application, *, limits: ConnectionLimits, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._limits = limits
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(
+        server = _Server(
             made.request_handler,
             request_factory=made.request_factory,
             handler_cancellation=made.handler_cancellation,
             loop=made._loop,
             **made._kwargs,
         )
+        server.limits = self._limits
+        return server

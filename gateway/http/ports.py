@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.store.call_filter import EVERY_CALL, CallFilter
 from gateway.store.records import CallRecord, TimelineLine
 
 
@@ -38,7 +39,9 @@ class Readiness(Protocol):
 class Archive(Protocol):
     """What is kept of calls and rooms. Each method raises `StoreError` when it cannot read."""
 
-    async def calls(self, limit: int, *, active: bool | None = None) -> list[CallRecord]: ...
+    async def calls(
+        self, limit: int, *, active: bool | None = None, wanted: CallFilter = EVERY_CALL
+    ) -> list[CallRecord]: ...
 
     async def call(self, call_id: str) -> CallRecord | None: ...
 

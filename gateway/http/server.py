@@ -7,10 +7,13 @@ import os
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from gateway.access.verifier import Verifier
 from gateway.config import HttpSection
 from gateway.errors import EndpointError
-from gateway.http import calls, guards, health
+from gateway.http import access, calls, guards, health
+from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.parser_errors import Runner
+from gateway.http.peer import Peers
 from gateway.http.ports import Archive, LiveCalls, Readiness
 
 log = logging.getLogger(__name__)
@@ -18,23 +21,32 @@ log = logging.getLogger(__name__)
 BODY_MOST = 64 * 1024
 HEADER_MOST = 8 * 1024
 KEEP_ALIVE_S = 30.0
+"""How long a connection may stand without a whole request head, from its beginning or its last answer."""
 STOP_S = 2.0
 
 
 def build_app(
     *,
-    token: str,
+    token: str | Verifier,
     live: LiveCalls,
     readiness: Readiness,
     archive: Archive,
     registry: CollectorRegistry,
+    section: HttpSection | None = None,
 ) -> web.Application:
-    """Return the application; further routes may be added before it runs."""
+    """Return the application; further routes may be added before it runs.
+
+    `token` is what verifies bearers, or the one token that may do everything.
+    """
+    section = section or HttpSection()
+    guard = access.guard(is_metrics_guarded=section.metrics_need_token)
     app = web.Application(
         client_max_size=BODY_MOST,
         # The first is the outermost: what the guard refuses is shaped and logged too.
-        middlewares=[guards.log_request, guards.shape_errors, guards.require_token(token)],
+        middlewares=[guards.log_request, guards.shape_errors, guard, guards.read_body],
     )
+    app[access.VERIFIER] = Verifier(token) if isinstance(token, str) else token
+    app[access.PEERS] = Peers(section.trusted_proxies)
     app.on_response_prepare.append(guards.put_headers)
     health.add_routes(app, readiness, registry)
     calls.add_routes(app, live, archive)
@@ -48,6 +60,11 @@ class HttpServer:
         self._section = section
         self._runner = Runner(
             app,
+            limits=ConnectionLimits(
+                most=section.max_connections,
+                most_of_one=section.max_connections_per_address,
+                trusted=section.trusted_proxies,
+            ),
             access_log=None,
             handle_signals=False,
             max_line_size=HEADER_MOST,

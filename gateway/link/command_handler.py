@@ -57,6 +57,9 @@ class CommandHandler(Protocol):
     def on_drain(self) -> None:
         """Refuse new calls with `DRAINING` from now on; calls that run go on."""
 
+    def on_reread(self) -> None:
+        """Read the configuration file again; what can change while calls go on, changes."""
+
     def counters(self) -> Mapping[str, float]:
         """Return the worker's own counters; asked once a second, to answer the gateway's ping."""
 
@@ -89,5 +92,7 @@ def run_command(handler: CommandHandler, command: commands.Command) -> None:
             handler.on_signalling(command)
         case commands.Drain():
             handler.on_drain()
+        case commands.Reread():
+            handler.on_reread()
         case _:
             assert_never(command)

@@ -7,7 +7,7 @@ from gateway.model import commands, events
 from gateway.model.hangup import HangupCause
 from gateway.model.texts import LongText
 
-LINK_VERSION = 2
+LINK_VERSION = 3
 """Raised with every change of the wire; both ends must have the same."""
 
 
@@ -132,5 +132,6 @@ MESSAGE_NAMES: dict[str, type[Control]] = {
     "restart_ice": commands.RestartIce,
     "caller_left": commands.CallerLeft,
     "drain": commands.Drain,
+    "reread": commands.Reread,
 }
 """All other messages by the value of `t`."""

@@ -83,6 +83,11 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reread:
+    """Read the configuration file again and take up what can change while calls go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Negotiate:
     """Take a browser's offer: followed by `Offered`, and by `Negotiated` once it was answered.
 
@@ -135,5 +140,15 @@ Signalling = Negotiate | AddCandidates | RestartIce | CallerLeft
 """What the far end of a browser call says beside its transport; told by call id."""
 
 Command = (
-    Answer | Reject | Mark | Clear | SendDtmf | SendMessage | HangUp | Place | Signalling | Drain
+    Answer
+    | Reject
+    | Mark
+    | Clear
+    | SendDtmf
+    | SendMessage
+    | HangUp
+    | Place
+    | Signalling
+    | Drain
+    | Reread
 )

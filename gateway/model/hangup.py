@@ -52,7 +52,7 @@ class HangupCause(StrEnum):
     AGENT_FAILED = "agent_failed"
     """The agent or all of its providers failed."""
     OVERLOADED = "overloaded"
-    """The call's own inbox overflowed."""
+    """Refused: the machine is too busy to serve the call well. Or the call's own inbox overflowed."""
     INTERNAL_ERROR = "internal_error"
     """A fault of ours; the log has the details."""
     REJECTED = "rejected"

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     MESSAGE_TAKEN = "message_taken"
     AGENT_FAILED = "agent_failed"
     MEDIA_QUALITY = "media_quality"
+    RECORDING = "recording"
+    """The recording began, paused, went on or stopped (`state`), and why (`reason`)."""
     REFUSED = "refused"
     ENDED = "ended"
     TEXT_GREETING = "text_greeting"

@@ -36,6 +36,7 @@ class SessionLine:
         speaker: Speaker,
         chronicle: Chronicle,
         screen: Screen,
+        understood: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float],
         post: Callable[[Message], None],
     ) -> None:
@@ -46,6 +47,7 @@ class SessionLine:
         self._speaker = speaker
         self._chronicle = chronicle
         self._screen = screen
+        self._understood = understood
         self._clock = clock
         self._post = post
         self._events: deque[LineEvent] = deque()
@@ -146,6 +148,7 @@ class SessionLine:
         if not self._is_over:
             self._screen.caller_said(text)
             self._chronicle.note(Kind.USER_SAID, self._clock(), facts, role=Role.USER, text=text)
+            self._understood(text)
 
     def record(self, kind: str, facts: Mapping[str, float | str | int]) -> None:
         if self._is_over:

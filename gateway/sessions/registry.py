@@ -44,6 +44,17 @@ class RegistryStatistics:
     is_draining: bool
 
 
+class LoadGate(Protocol):
+    """Whether the machine can carry one more call; returns at once."""
+
+    @property
+    def retry_after_s(self) -> int:
+        """When a refused caller may try again, in seconds."""
+
+    def admits(self) -> bool:
+        """Decide about one call, once."""
+
+
 class RoomRules(Protocol):
     """What rooms say of their calls. Methods return at once."""
 
@@ -72,8 +83,10 @@ class SessionRegistry:
         settings: Mapping[str, AgentBase],
         around: Surroundings,
         rules: RoomRules | None = None,
+        load: LoadGate | None = None,
     ) -> None:
         self._rules = rules
+        self._load = load
         self._numbers = tuple(numbers)
         self._agents = agents
         self._settings = settings
@@ -86,6 +99,25 @@ class SessionRegistry:
         self._is_draining = False
         self._taken = 0
         self._refused = 0
+
+    @property
+    def around(self) -> Surroundings:
+        """What the next session will share with the others."""
+        return self._around
+
+    def replace(
+        self,
+        *,
+        numbers: Sequence[NumberSection],
+        agents: Mapping[str, Agent],
+        settings: Mapping[str, AgentBase],
+        around: Surroundings,
+    ) -> None:
+        """Take calls by these from now on; sessions that run keep what they began with."""
+        self._numbers = tuple(numbers)
+        self._agents = agents
+        self._settings = settings
+        self._around = around
 
     # OfferListener ----------------------------------------------------------------------------------
 
@@ -105,6 +137,8 @@ class SessionRegistry:
         name = self._agent_of(offered)
         if name is None or name not in self._agents:
             return self._refuse(leg, offered, HangupCause.NO_ROUTE)
+        if self._is_too_busy(offered):
+            return self._refuse(leg, offered, HangupCause.OVERLOADED)
         try:
             ear = self._around.hearing.open()
         except HearingFull:
@@ -126,6 +160,11 @@ class SessionRegistry:
         task.add_done_callback(lambda _: self._forget(offered.call_id))
         logger.info("call offered", extra={"call_id": offered.call_id, "agent": name})
         return session
+
+    def _is_too_busy(self, offered: Offered) -> bool:
+        # A call of our own making was decided about before it was placed.
+        is_inbound = offered.direction is Direction.INBOUND
+        return is_inbound and self._load is not None and not self._load.admits()
 
     def _agent_of(self, offered: Offered) -> str | None:
         """Return who is to take a call: the agent that the offer, the room or the number names."""
@@ -156,7 +195,10 @@ class SessionRegistry:
         task.add_done_callback(self._refusals.discard)
 
     def _refuse(self, leg: Leg, offered: Offered, cause: HangupCause) -> LegListener:
-        leg.reject(cause, retry_after_s=self._around.retry_after_s)
+        retry_after_s = self._around.retry_after_s
+        if cause is HangupCause.OVERLOADED and self._load is not None:
+            retry_after_s = self._load.retry_after_s
+        leg.reject(cause, retry_after_s=retry_after_s)
         self.on_refused(offered, cause)
         return _NobodyListens()
 
@@ -214,6 +256,23 @@ class SessionRegistry:
     def refuse_new(self) -> None:
         """Refuse every call from now on; the live ones go on."""
         self._is_draining = True
+
+    async def wait_until_idle(self) -> None:
+        """Return when no session is left; those that begin meanwhile are waited for, too."""
+        while tasks := tuple(self._tasks.values()):
+            await asyncio.wait(tasks)
+            # Their done callbacks, which forget them, come a turn later.
+            await asyncio.sleep(0)
+
+    async def wait_until_unused(self, agents: Sequence[Agent]) -> None:
+        """Return when no session is left that these agents, who get no new ones, speak in."""
+        tasks = [
+            self._tasks[call_id]
+            for call_id, session in self._sessions.items()
+            if any(session.agent is agent for agent in agents)
+        ]
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def drain(self, wait_s: float) -> None:
         """Refuse new calls, let the live ones go on for `wait_s`, then say goodbye, then end them.

@@ -24,9 +24,12 @@ def matches(pattern: str, number: str) -> bool:
     return _plain(number) == _plain(pattern)
 
 
+def row_of(numbers: Iterable[NumberSection], dialled: str) -> NumberSection | None:
+    """Return the first row that a dialled number fits, or None."""
+    return next((row for row in numbers if matches(row.number, dialled)), None)
+
+
 def route(numbers: Iterable[NumberSection], dialled: str) -> str | None:
     """Return the name of the agent for a dialled number, or None if no row matches."""
-    for row in numbers:
-        if matches(row.number, dialled):
-            return row.agent
-    return None
+    row = row_of(numbers, dialled)
+    return None if row is None else row.agent

@@ -6,6 +6,7 @@ own words is in `ledger.py`; what is written down is in `chronicle.py`; how it e
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import assert_never
 
 from gateway.config import AgentBase
@@ -16,7 +17,8 @@ from gateway.model.endpoint import Leg
 from gateway.model.frame import RATE_HZ
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent, KeyPressed, TextTyped
-from gateway.rooms.timeline import Kind, RoomView
+from gateway.recording.tape_state import TapeState
+from gateway.rooms.timeline import Fact, Kind, RoomView
 from gateway.sessions import messages
 from gateway.sessions.answering import Answering
 from gateway.sessions.chronicle import Chronicle
@@ -54,6 +56,8 @@ class Session:
         placed: PlacedCall | None = None,
     ) -> None:
         """`placed` is set for a call of ours."""
+        self.tape = around.tapes.open(offered, ear, self._note_recording)
+        leg, settings = self.tape.tap(leg), self.tape.dress(settings)
         self.offered = offered
         self.agent = agent
         self._leg = leg
@@ -184,6 +188,7 @@ class Session:
         await self._finish(reason)
 
     def _handle(self, message: messages.Message) -> None:
+        self.tape.see(message)
         match message:
             case SpeechStarted() | SpeechStopped():
                 self._on_speech(message)
@@ -290,6 +295,7 @@ class Session:
             if not self._words.has_greeting:
                 is_wanted = bool(self._settings.greeting.strip())
                 reason = OpenReason.SYNTHESIS_FAILED if is_wanted else OpenReason.NO_GREETING
+                self.tape.greeting_over(None)
                 self._phase.release(self._now(), reason)
 
     # Our own words and the gate ---------------------------------------------------------------------
@@ -297,6 +303,7 @@ class Session:
     def _greeting_over(self, at_s: float, reason: OpenReason) -> None:
         if self._life.is_over:
             return
+        self.tape.greeting_over(self._words.greeting_said)
         if reason is OpenReason.GREETING_PLAYED:
             self._phase.release(at_s, reason)
         else:
@@ -321,6 +328,7 @@ class Session:
             speaker=self._words.speaker,
             chronicle=self._chronicle,
             screen=self._screen,
+            understood=self.tape.understood,
             clock=self._now,
             post=self._post,
         )
@@ -337,7 +345,11 @@ class Session:
         self._seat.deliver(*self._phase.hear(event))
 
     def _on_dtmf(self, event: events.Dtmf) -> None:
-        self._chronicle.note(Kind.DTMF, event.at_s, {"digit": event.digit})
+        # While a recording is paused for a card number its digits are not written down either.
+        digit = "" if self.tape.state is TapeState.PAUSED else event.digit
+        self._chronicle.note(Kind.DTMF, event.at_s, {"digit": digit})
+        if self.tape.take_key(event.digit):
+            return
         if self._seat.is_taken:
             self._seat.deliver(KeyPressed(event.at_s, event.digit))
         elif not self._phase.is_open:
@@ -353,6 +365,9 @@ class Session:
         self._chronicle.typed(self._now(), message.text, message.at_s, was_held=was_held)
         self._screen.caller_wrote(message.text, message.id)
         return TextTyped(message.at_s, message.text)
+
+    def _note_recording(self, at_s: float, facts: Mapping[str, Fact]) -> None:
+        self._chronicle.note(Kind.RECORDING, at_s, facts)
 
     def _judge_echo(self, start: int, played: bytes, heard: bytes) -> None:
         async def judge() -> None:
@@ -385,6 +400,7 @@ class Session:
             self._timers.cancel_all,
             self.crossing.close,
             self._seat.close,
+            lambda: self.tape.close(at_s),
             lambda: self._ear.listen(None),
             lambda: self._leg.bind_ear(None),
             self._ear.close,

@@ -1,10 +1,11 @@
 """What all sessions of a gateway share, and the bounds of everything a session waits for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.config import GreetingSection, TurnsSection
 from gateway.media.hearing import Hearing
 from gateway.metrics import Metrics
+from gateway.recording.tape import NoTapes, Tapes
 from gateway.rooms.timeline import Recorder
 from gateway.sessions.echo_check import EchoQuestion
 from gateway.sessions.greeting_audio import FixedPhrases
@@ -39,3 +40,4 @@ class Surroundings:
     hearing: Hearing
     phrases: FixedPhrases
     is_echo: EchoQuestion
+    tapes: Tapes = field(default_factory=NoTapes)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import StoreError
+from gateway.store.call_filter import EVERY_CALL, CallFilter, select_calls
 from gateway.store.people import person_key
 from gateway.store.records import CallRecord, TimelineLine
 from gateway.store.room_lines import room_of_person
@@ -58,11 +59,9 @@ class Reader:
 
         return await self.read(read)
 
-    async def calls(self, limit: int, *, active: bool | None = None) -> list[CallRecord]:
-        """Return the newest calls, newest first; `active` keeps those that go on (or do not)."""
-        query = select(calls).order_by(calls.c.offered_at.desc(), calls.c.call_id).limit(limit)
-        if active is not None:
-            query = query.where(calls.c.cause.is_(None) if active else calls.c.cause.is_not(None))
+    async def calls(self, limit: int, wanted: CallFilter = EVERY_CALL) -> list[CallRecord]:
+        """Return the newest calls that fit, newest first."""
+        query = select_calls(wanted, limit)
         return await self.read(
             lambda connection: [_record(row) for row in connection.execute(query)]
         )

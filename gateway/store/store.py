@@ -23,6 +23,7 @@ from gateway.model.messages import Channel
 from gateway.rooms.timeline import Entry, Recorder, RoomView
 from gateway.store import people, sqlite
 from gateway.store.backlog import Backlog
+from gateway.store.call_filter import EVERY_CALL, CallFilter
 from gateway.store.clean import clean
 from gateway.store.identity import LONGEST, address_key, is_nobody, normalise
 from gateway.store.job import Job
@@ -293,10 +294,14 @@ class Store:
 
     # Reading ----------------------------------------------------------------------------------------
 
-    async def calls(self, limit: int, *, active: bool | None = None) -> list[CallRecord]:
-        """Return the newest calls, newest first. Raises `StoreError`, as all that follow."""
+    async def calls(
+        self, limit: int, *, active: bool | None = None, wanted: CallFilter = EVERY_CALL
+    ) -> list[CallRecord]:
+        """Return the newest calls that fit, newest first. Raises `StoreError`, as all that follow."""
         await self._settle()
-        return await self._reading().calls(limit, active=active)
+        if active is not None:
+            wanted = replace(wanted, active=active)
+        return await self._reading().calls(limit, wanted)
 
     async def call(self, call_id: str) -> CallRecord | None:
         await self._settle()

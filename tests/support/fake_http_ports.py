@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import CallNotFound, StoreError
 from gateway.http.ports import Archive, Check, LiveCalls, Readiness
+from gateway.store.call_filter import EVERY_CALL, CallFilter
 from gateway.store.records import CallRecord, TimelineLine
 
 
@@ -77,9 +78,17 @@ class FakeGateway:
         if self.fails is not None:
             raise self.fails
 
-    async def calls(self, limit: int, *, active: bool | None = None) -> list[CallRecord]:
+    async def calls(
+        self, limit: int, *, active: bool | None = None, wanted: CallFilter = EVERY_CALL
+    ) -> list[CallRecord]:
+        """Of the filter, only `active` and `after` are minded."""
         self._maybe_fail()
-        kept = [r for r in self.records if active is None or (r.cause is None) is active]
+        active = wanted.active if active is None else active
+        records = self.records
+        if wanted.after is not None:
+            ids = [record.call_id for record in records]
+            records = records[ids.index(wanted.after[1]) + 1 :]
+        kept = [r for r in records if active is None or (r.cause is None) is active]
         return kept[:limit]
 
     async def call(self, call_id: str) -> CallRecord | None:

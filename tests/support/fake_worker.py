@@ -126,6 +126,9 @@ class Worker:
     def on_drain(self) -> None:
         self._is_draining = True
 
+    def on_reread(self) -> None:
+        logger.debug("nothing here can be read again")
+
     def counters(self) -> Mapping[str, float]:
         while self._is_hanging:
             time.sleep(1)  # the thread that runs the commands hangs; the media clock goes on

@@ -168,6 +168,9 @@ class CallerWorker:
     def on_drain(self) -> None:
         """Nobody calls the caller."""
 
+    def on_reread(self) -> None:
+        """A caller lives for one call."""
+
     def counters(self) -> Mapping[str, float]:
         lateness_s, self._lateness_s = self._lateness_s, 0.0
         return {

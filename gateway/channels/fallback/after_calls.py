@@ -65,6 +65,11 @@ class AfterCalls:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether every call that ended was looked at."""
+        return self._idle.is_set()
+
     # Watcher ----------------------------------------------------------------------------------------
 
     def call_offered(self, offered: Offered, *, room_id: str, agent: str) -> None:

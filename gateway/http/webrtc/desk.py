@@ -51,6 +51,11 @@ class Desk:
         self._writing: asyncio.Task[None] | None = None
         self._is_written = True
 
+    def replace_agents(self, names: Sequence[str]) -> None:
+        """Know other agents from now on, the one called by default first."""
+        self.agent_names = names
+        self.admission = Admission(self.section, names, self.signer, self.peers)
+
     def load(self) -> None:
         """Remember the tokens that were used before a restart. Blocks; called once, at the start."""
         self._used.load(used_tokens.read_file(self._used_file), time.time())

@@ -72,6 +72,18 @@ async def test_calls_are_listed_for_people_and_for_machines(offhook):
     assert [call["call_id"] for call in json.loads(text)["calls"]] == ["c_2"]
 
 
+async def test_calls_are_written_as_csv(offhook):
+    code, told, _ = await offhook("calls", "--csv", "--since", "2020-01-01")
+    assert code == Exit.OK
+    assert [line.partition(",")[0] for line in told.splitlines()] == ["call_id", "c_2", "c_1"]
+
+
+async def test_a_wrong_filter_is_told_as_such(offhook):
+    code, _, complained = await offhook("calls", "--csv", "--outcome", "eaten")
+    assert code == Exit.FAILED
+    assert "neither a hangup cause nor a group" in complained
+
+
 async def test_one_call_is_told_with_its_timeline(offhook):
     code, told, _ = await offhook("calls", "c_1")
 

@@ -25,6 +25,7 @@ SAMPLES: dict[type, commands.Command] = {
         commands.RestartIce(call_id="c", fragment=LongText("a=x"), etag="1"),
         commands.CallerLeft(call_id="c"),
         commands.Drain(),
+        commands.Reread(),
     )
 }
 METHODS = {
@@ -41,6 +42,7 @@ METHODS = {
     commands.RestartIce: "on_signalling",
     commands.CallerLeft: "on_signalling",
     commands.Drain: "on_drain",
+    commands.Reread: "on_reread",
 }
 
 

@@ -137,6 +137,7 @@ _MESSAGES: dict[type, st.SearchStrategy[Control]] = {
     ),
     commands.CallerLeft: st.builds(commands.CallerLeft, call_id=_short),
     commands.Drain: st.builds(commands.Drain),
+    commands.Reread: st.builds(commands.Reread),
 }
 _control = st.one_of(
     *_MESSAGES.values(),

@@ -70,6 +70,9 @@ class Handler:
     def on_drain(self) -> None:
         self.told.append(("drain",))
 
+    def on_reread(self) -> None:
+        self.told.append(("reread",))
+
     def counters(self) -> Mapping[str, float]:
         return {"calls": 2.0}
 
@@ -163,6 +166,7 @@ def test_commands_reach_the_handler_in_order(gateway: Gateway) -> None:
         commands.HangUp(leg=4, cause=HangupCause.AGENT_HUNG_UP),
         commands.Place(call_id="c_1", target="sip:x@y", caller="+49"),
         commands.Drain(),
+        commands.Reread(),
     )
     gateway.ask()
 
@@ -177,6 +181,7 @@ def test_commands_reach_the_handler_in_order(gateway: Gateway) -> None:
         ("hang_up", 4, HangupCause.AGENT_HUNG_UP),
         ("place", "c_1", "sip:x@y", "+49"),
         ("drain",),
+        ("reread",),
     ]
     assert gateway.link.state is LinkState.OPEN
 

@@ -28,6 +28,7 @@ from gateway.model.hangup import HangupCause
 from gateway.model.line import Line, LineEvent
 from gateway.model.speech import Speech, Urgency
 from gateway.model.texts import LongText
+from gateway.recording.tape import NoTapes, Tapes
 from gateway.rooms.timeline import Entry, Kind, RoomView
 from gateway.sessions.echo_check import EchoQuestion
 from gateway.sessions.greeting_audio import FixedPhrases
@@ -391,6 +392,7 @@ class Bench:
     phrases: FakePhrases = field(default_factory=FakePhrases)
     recorder: FakeRecorder = field(default_factory=FakeRecorder)
     metrics: Metrics = field(default_factory=Metrics)
+    tapes: Tapes = field(default_factory=NoTapes)
 
     def __post_init__(self) -> None:
         self.leg = VirtualLeg()
@@ -421,6 +423,7 @@ class Bench:
             hearing=self.hearing,
             phrases=self.phrases,
             is_echo=self.is_echo,
+            tapes=self.tapes,
         )
 
     def start(self) -> None:

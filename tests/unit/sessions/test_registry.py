@@ -12,7 +12,8 @@ from gateway.model import events
 from gateway.model.hangup import HangupCause
 from gateway.rooms.access import OPEN, ChannelAccess
 from gateway.rooms.timeline import Kind
-from gateway.sessions.registry import LOOKUPS_LIMIT, SessionRegistry
+from gateway.sessions.placed import PlacedCall
+from gateway.sessions.registry import LOOKUPS_LIMIT, LoadGate, SessionRegistry
 from gateway.sessions.state import SessionState
 from gateway.sessions.surroundings import Surroundings
 from tests.support.virtual_clock import run_virtual
@@ -54,6 +55,7 @@ class Switchboard:
     hearing: FakeHearing = field(default_factory=FakeHearing)
     phrases: FakePhrases = field(default_factory=FakePhrases)
     metrics: Metrics = field(default_factory=Metrics)
+    load: LoadGate | None = None
     rules: "Rules | None" = None
 
     def __post_init__(self) -> None:
@@ -77,6 +79,7 @@ class Switchboard:
                 phrases=self.phrases,
                 is_echo=not_echo,
             ),
+            load=self.load,
         )
 
     def offered(self, callee: str, number: int = 1) -> events.Offered:
@@ -109,6 +112,59 @@ def test_an_offer_goes_to_the_agent_of_its_number() -> None:
         assert [session.offered.call_id for session in board.registry.sessions()] == ["c_1", "c_2"]
         await board.registry.stop()
         assert board.registry.sessions() == ()
+
+    run_virtual(work())
+
+
+class RefusedLeg(VirtualLeg):
+    """Keeps what its caller is told."""
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(call_id)
+        self.refusals: list[tuple[HangupCause, int]] = []
+
+    def reject(self, cause: HangupCause, *, retry_after_s: int = 0) -> None:
+        self.refusals.append((cause, retry_after_s))
+        super().reject(cause, retry_after_s=retry_after_s)
+
+
+class Busy:
+    """A machine that carries no further call."""
+
+    retry_after_s = 17
+
+    def admits(self) -> bool:
+        return False
+
+
+def test_a_busy_machine_refuses_calls_with_a_time_to_come_back() -> None:
+    async def work() -> None:
+        board = Switchboard(load=Busy())
+        leg = RefusedLeg("c_1")
+        board.registry.on_offered(leg, board.offered("100"))
+        await asyncio.sleep(1)
+
+        assert leg.refusals == [(HangupCause.OVERLOADED, 17)]
+        assert board.registry.statistics().refused == 1
+        await board.registry.stop()
+
+    run_virtual(work())
+
+
+def test_a_call_of_our_own_is_not_refused_for_load() -> None:
+    async def work() -> None:
+        board = Switchboard(load=Busy())
+        leg = VirtualLeg("c_1")
+        board.registry.placed.expect(
+            PlacedCall(
+                call_id="c_1", number="100", person="+1555", agent="desk", ring_s=30, max_call_s=60
+            )
+        )
+        offered = replace(board.offered("+1555"), direction=events.Direction.OUTBOUND)
+        leg.listener = board.registry.on_offered(leg, offered)
+
+        assert board.registry.statistics().live == 1
+        await board.registry.stop()
 
     run_virtual(work())
 

@@ -102,7 +102,7 @@ def test_version_2_keeps_its_messages_and_gets_the_new_columns(engine):
         connection.execute(schema.schema_versions.update().values(version=2))
         schema.prepare(connection)
 
-        assert stamps(connection) == [2, 3]
+        assert stamps(connection) == list(range(2, schema.SCHEMA_VERSION + 1))
         ((_, kept),) = inbox.waiting(connection, limit=5)
         assert (kept.text, kept.subject, kept.reply_to) == ("hi", "", "")
         assert connection.execute(select(schema_rooms.media_files)).all() == []

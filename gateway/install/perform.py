@@ -1,0 +1,222 @@
+"""Installs, upgrades, goes back and uninstalls: decides the steps, and does them or only tells them."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gateway.install import system, version
+from gateway.install.layout import Layout
+from gateway.install.skeleton import config_text
+from gateway.install.steps import Folder, Gone, InstallFailed, Link, Run, Runner, Step, Text
+
+KEPT_VERSIONS = 3
+"""The current one, the one before, and one more."""
+
+
+class Installation:
+    """One installation on this machine or in a staging root. Everything raises `GatewayError`."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        runner: Runner,
+        *,
+        tell: Callable[[str], None],
+        is_dry: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`is_dry`: tell what would be done, and do nothing."""
+        self._layout = layout
+        self._runner = runner
+        self._tell = tell
+        self._is_dry = is_dry
+        self._clock = clock
+
+    def install(self, source: Path, name: str, python: str, *, is_published: bool) -> None:
+        """Install, or mend what is there; the version that is current stays if there is one."""
+        version.check_source(source)
+        layout = self._layout
+        current = self._version_of(layout.current)
+        folder = current or self._build(source, name, python, is_published=is_published)
+        self._do(
+            [
+                Folder(layout.config_dir, 0o750),
+                Folder(layout.config_dir / "credentials", 0o700),
+                Text(layout.config_file, config_text(), 0o640, keep=True),
+                *system.file_steps(layout, self._system_folder(folder, source)),
+                Link(layout.current, f"versions/{folder.name}"),
+                Link(layout.command, str(layout.prefix / "current" / "bin" / "offhook")),
+                *system.make_known(layout, self._runner),
+            ]
+        )
+        if current is None and not self._is_dry:
+            for finding in sorted(self._failures(folder, layout.config_file)):
+                self._tell(f"to be put right before the start: {finding}")
+
+    def upgrade(
+        self,
+        source: Path,
+        name: str,
+        python: str,
+        *,
+        is_published: bool,
+        restarts: bool,
+        drain_s: float,
+    ) -> None:
+        """Build a version beside the running one, check it, make it current, restart into it.
+
+        Whatever fails, the version that ran is current again.
+        """
+        version.check_source(source)
+        layout = self._layout
+        old = self._version_of(layout.current)
+        if old is None:
+            raise InstallFailed(
+                f"nothing is installed in {layout.at(layout.prefix)}; run `offhook systemd install` first"
+            )
+        folder = self._build(source, name, python, is_published=is_published)
+        if not self._is_dry:
+            self._check(old, folder)
+        self._switch(folder, old, source)
+        if restarts:
+            self._restart(folder, old, drain_s)
+        self._do([Gone(path) for path in self._surplus()])
+
+    def rollback(self, *, restarts: bool, drain_s: float) -> None:
+        """Make the version before the current one current again, and the other way round."""
+        layout = self._layout
+        current, previous = self._version_of(layout.current), self._version_of(layout.previous)
+        if current is None or previous is None:
+            raise InstallFailed(f"there is no version before the current one in {layout.versions}")
+        self._switch(previous, current)
+        if restarts:
+            self._restart(previous, current, drain_s)
+
+    def uninstall(self, *, purges: bool) -> None:
+        """Stop and remove the program; configuration, calls and messages stay unless `purges`."""
+        layout = self._layout
+        steps: list[Step] = []
+        if not layout.is_staged and system.is_running(self._runner):
+            for unit in system.active_units(self._runner):
+                steps.append(Run(("systemctl", "stop", unit), may_fail=True))
+            steps.append(Run(("systemctl", "disable", "offhook.service"), may_fail=True))
+        steps += [Gone(path) for path in layout.system_files().values()]
+        steps += [Gone(layout.command), Gone(layout.at(layout.prefix))]
+        if purges:
+            folders = [layout.at(f"/var/{kind}") for kind in ("lib", "cache")]
+            found = [p for folder in folders for p in folder.glob("offhook*") if _is_ours(p.name)]
+            steps += [Gone(path) for path in (layout.config_dir, *sorted(found))]
+        if not layout.is_staged and system.is_running(self._runner):
+            steps.append(Run(("systemctl", "daemon-reload")))
+        self._do(steps)
+
+    # Inside -----------------------------------------------------------------------------------------
+
+    def _do(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if not step.needed():
+                continue
+            self._tell(step.told())
+            if self._is_dry:
+                continue
+            try:
+                step.do(self._runner)
+            except OSError as error:
+                raise InstallFailed(f"cannot {step.told()}: {error}") from error
+
+    def _version_of(self, link: Path) -> Path | None:
+        """Return the complete version that a link names."""
+        if not link.is_symlink():
+            return None
+        folder = self._layout.versions / Path(os.readlink(link)).name
+        return folder if version.is_complete(folder) else None
+
+    def _build(self, source: Path, name: str, python: str, *, is_published: bool) -> Path:
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self._clock()))
+        folder = self._layout.versions / f"{name}-{stamp}"
+        leftovers = [
+            path
+            for path in sorted(self._layout.versions.glob("*"))
+            if path.is_dir() and not version.is_complete(path)
+        ]
+        self._do([Gone(path) for path in leftovers])
+        self._do([Folder(self._layout.versions), Folder(self._layout.share)])
+        try:
+            self._do(version.steps(self._layout, source, folder, python, is_published=is_published))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return folder
+
+    def _check(self, old: Path, folder: Path) -> None:
+        """Refuse a version that finds faults which the running one does not."""
+        for config in sorted(self._layout.config_dir.glob("*.toml")):
+            worse = self._failures(folder, config) - self._failures(old, config)
+            if worse:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise InstallFailed(
+                    f"the new version cannot run with {config}: {'; '.join(sorted(worse))}; "
+                    f"{old.name} stays"
+                )
+
+    def _failures(self, folder: Path, config: Path) -> set[str]:
+        """Return what `offhook check` of a version fails on; that it cannot check counts, too."""
+        environment = {"OFFHOOK_CACHE": str(self._layout.share)}
+        command = (str(folder / "bin" / "python"), "-m", "gateway", "check", "--json")
+        told = self._runner.read((*command, "--config", str(config)), environment)
+        try:
+            rows = json.loads(told)["findings"]
+            return {f"{row['subject']}: {row['message']}" for row in rows if row["level"] == "fail"}
+        except (ValueError, KeyError, TypeError):
+            return {"`offhook check` itself fails"}
+
+    def _system_folder(self, folder: Path, source: Path | None) -> Path:
+        kept = version.system_folder(folder)
+        # In a dry run the version was not built.
+        return kept if kept.is_dir() or source is None else source / "systemd"
+
+    def _switch(self, folder: Path, old: Path, source: Path | None = None) -> None:
+        layout = self._layout
+        self._do(
+            [
+                Link(layout.previous, f"versions/{old.name}"),
+                *system.file_steps(layout, self._system_folder(folder, source)),
+                Link(layout.current, f"versions/{folder.name}"),
+                *system.make_known(layout, self._runner),
+            ]
+        )
+
+    def _restart(self, folder: Path, old: Path, drain_s: float) -> None:
+        """Let the running calls end, start the new version; go back if it does not come up."""
+        if self._layout.is_staged or not system.is_running(self._runner):
+            return
+        units = system.active_units(self._runner)
+        for unit in units:
+            config = str(system.config_of(self._layout, unit))
+            drain = (str(old / "bin" / "offhook"), "drain", "--wait", "--config", config)
+            # One that does not answer has no calls to wait for.
+            self._do([Run((*drain, "--deadline", str(drain_s)), may_fail=True)])
+            self._tell(f"run systemctl restart {unit}")
+            if self._is_dry or not system.restart([unit], self._runner):
+                continue
+            self._tell(f"{unit} did not come up; going back to {old.name}")
+            self._switch(old, folder)
+            still = system.restart(units, self._runner)
+            state = f"{', '.join(still)} did not come up either" if still else "it runs again"
+            raise InstallFailed(f"{unit} did not start with {folder.name}; {old.name}: {state}")
+
+    def _surplus(self) -> list[Path]:
+        """The oldest complete versions beyond those kept; never the current one or the one before."""
+        layout = self._layout
+        used = {self._version_of(layout.current), self._version_of(layout.previous)}
+        found = [path for path in layout.versions.glob("*") if version.is_complete(path)]
+        found.sort(key=lambda path: path.name.rpartition("-")[2])
+        idle = [path for path in found if path not in used]
+        return idle[: max(0, len(found) - KEPT_VERSIONS)]
+
+
+def _is_ours(name: str) -> bool:
+    return name == "offhook" or name.startswith("offhook-")

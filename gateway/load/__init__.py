@@ -1,0 +1,1 @@
+"""How busy the gateway is, and whether it takes further calls."""

@@ -1,0 +1,110 @@
+"""The HTTP application of a whole gateway as `offhook serve` builds it, without starting anything."""
+
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from gateway.app import serve as serving
+from gateway.config import Config
+
+
+class _Built(Exception):
+    """Ends `serve` when it would begin to listen."""
+
+
+async def whole_application(config: Config, monkeypatch) -> web.Application:
+    """Return the application that `serve` would serve for this configuration."""
+    apps: list[web.Application] = []
+
+    class Server:
+        def __init__(self, _section, app: web.Application) -> None:
+            apps.append(app)
+
+        async def start(self) -> int:
+            raise _Built
+
+        async def stop(self) -> None:
+            """Nothing was started."""
+
+    monkeypatch.setattr(serving, "HttpServer", Server)
+    try:
+        await serving.serve(config)
+    except _Built:
+        return apps[0]
+    raise AssertionError("serve() ended without serving")
+
+
+SECRETS = {
+    "twilio-auth-token": "5ec4e7a1" * 4,
+    "twilio-key-secret": "5ec4e7a2" * 4,
+    "program": "whsec_" + "c2VjcmV0MDNzZWNyZXQwM3NlY3JldDAz",
+    "telegram": "1234567:AA5ec4e704" + "b" * 25,
+    "telegram-webhook": "5ec4e705" * 4,
+    "email": "5ec4e706" * 4,
+    "teams": "5ec4e707" * 4,
+    "llm": "sk-5ec4e708" * 3,
+    "api-token": "5ec4e709" * 4,
+    "webrtc": "5ec4e70a" * 6,
+    "turn": "5ec4e70b" * 4,
+    "turn-password": "5ec4e70c" * 4,
+}
+"""File → the secret in it; each can be told from every other text."""
+
+
+def everything_on(folder: Path) -> dict[str, Any]:
+    """Return a configuration in which every part with a secret is on, with secrets that can be found again."""
+    for name, secret in SECRETS.items():
+        (folder / name).write_text(secret + "\n")
+        (folder / name).chmod(0o600)
+    return {
+        "gateway": {"data_dir": str(folder / "data"), "cache_dir": str(folder / "cache")},
+        "http": {"port": 0, "api_token_file": str(folder / "api-token")},
+        "sip": {"port": 0},
+        "webrtc": {
+            "token_secret_file": str(folder / "webrtc"),
+            "turn_secret_file": str(folder / "turn"),
+            "ice_servers": [
+                {"urls": ["turn:turn.example.com:3478"]},
+                {
+                    "urls": ["turn:turn2.example.com:3478"],
+                    "username": "offhook",
+                    "credential_file": str(folder / "turn-password"),
+                },
+            ],
+        },
+        "twilio": {
+            "account_sid": "AC" + "0" * 32,
+            "auth_token_file": str(folder / "twilio-auth-token"),
+            "api_key_sid": "SK" + "0" * 32,
+            "api_key_secret_file": str(folder / "twilio-key-secret"),
+            "public_url": "https://gateway.example.com",
+        },
+        "channels": {
+            "webhook": {
+                "url": "https://program.example.com/hook",
+                "secret_file": str(folder / "program"),
+            },
+            "telegram": {
+                "bot_token_file": str(folder / "telegram"),
+                "webhook_secret_file": str(folder / "telegram-webhook"),
+            },
+            "email": {
+                "host": "mail.example.com",
+                "username": "offhook",
+                "password_file": str(folder / "email"),
+                "from_address": "offhook@example.com",
+            },
+            "teams": {"app_id": "teams-app", "app_password_file": str(folder / "teams")},
+        },
+        "agents": {
+            "assistant": {
+                "kind": "llm",
+                "base_url": "http://127.0.0.1:9/v1",
+                "model": "none",
+                "api_key_file": str(folder / "llm"),
+            },
+            "echo": {"kind": "echo"},
+        },
+        "numbers": [{"number": "echo", "agent": "echo"}, {"number": "*", "agent": "assistant"}],
+    }
