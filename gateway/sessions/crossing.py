@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from gateway.model.events import MessageReceived
 from gateway.model.line import LineEvent, SaidByOther, TextTyped
 from gateway.rooms.timeline import Fact, Kind
 from gateway.sessions.chronicle import Chronicle
@@ -18,8 +19,9 @@ from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.ledger import Finished, Started
 from gateway.sessions.screen import Screen
 from gateway.sessions.speaker import Speaker
-from gateway.sessions.state import SessionState
+from gateway.sessions.state import OVER, SessionState
 from gateway.sessions.tasks import CallTasks
+from gateway.sessions.typed import Typed, TypedTexts
 
 WAITING_MOST = 32
 """Messages and lines that may wait in one call; one more is the bringer's at once."""
@@ -82,6 +84,7 @@ class Crossing:
         self._wake = wake
         self._speaker = speaker
         self._deliver = deliver
+        self._typed = TypedTexts()
         self._messages: list[_Message] = []
         self._lines: deque[_Line] = deque()
         self._state = SessionState.OFFERED
@@ -115,6 +118,24 @@ class Crossing:
 
     def _takes_more(self) -> bool:
         return self.is_open and len(self._messages) + len(self._lines) < WAITING_MOST
+
+    # Typed by the caller, where there is a screen ----------------------------------------------------
+
+    def typed(self, event: MessageReceived) -> None:
+        """Take what the far end typed; held until the gate opens."""
+        if self._state in OVER:
+            return
+        for message in self._typed.received(event.text, event.at_s):
+            self._deliver(self._turn(message, was_held=False))
+
+    def open_typed(self) -> list[TextTyped]:
+        """The gate is open: return the turns that were typed before."""
+        return [self._turn(message, was_held=True) for message in self._typed.open()]
+
+    def _turn(self, message: Typed, *, was_held: bool) -> TextTyped:
+        self._chronicle.typed(self._clock(), message.text, message.at_s, was_held=was_held)
+        self._screen.caller_wrote(message.text, message.id)
+        return TextTyped(message.at_s, message.text)
 
     # For the session's task -------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ own words is in `ledger.py`; what is written down is in `chronicle.py`; how it e
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from typing import assert_never
 
 from gateway.config import AgentBase
@@ -16,9 +15,9 @@ from gateway.model import events
 from gateway.model.endpoint import Leg
 from gateway.model.frame import RATE_HZ
 from gateway.model.hangup import HangupCause
-from gateway.model.line import Agent, KeyPressed, TextTyped
+from gateway.model.line import Agent, KeyPressed
 from gateway.recording.tape_state import TapeState
-from gateway.rooms.timeline import Fact, Kind, RoomView
+from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions import messages
 from gateway.sessions.answering import Answering
 from gateway.sessions.chronicle import Chronicle
@@ -37,7 +36,6 @@ from gateway.sessions.state import SessionState, Trigger
 from gateway.sessions.surroundings import Surroundings
 from gateway.sessions.tasks import CallTasks, run_each
 from gateway.sessions.timers import Timer, Timers
-from gateway.sessions.typed import Typed, TypedTexts
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +54,9 @@ class Session:
         placed: PlacedCall | None = None,
     ) -> None:
         """`placed` is set for a call of ours."""
-        self.tape = around.tapes.open(offered, ear, self._note_recording)
+        self.tape = around.tapes.open(
+            offered, ear, lambda at_s, facts: self._chronicle.note(Kind.RECORDING, at_s, facts)
+        )
         leg, settings = self.tape.tap(leg), self.tape.dress(settings)
         self.offered = offered
         self.agent = agent
@@ -66,7 +66,6 @@ class Session:
         self._around = around
         self._inbox: Inbox[messages.Message] = Inbox()
         self._screen = Screen(leg)
-        self._typed = TypedTexts()
         self._life = Life(offered.call_id, self._state_changed)
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
@@ -201,7 +200,7 @@ class Session:
             case events.Dtmf():
                 self._on_dtmf(message)
             case events.MessageReceived():
-                self._on_message(message)
+                self.crossing.typed(message)
             case events.Statistics():
                 self._chronicle.quality(message)
             case events.Ringing():
@@ -315,7 +314,7 @@ class Session:
             return
         self._chronicle.gate_opened(opened.opening, opened.facts)
         self._screen.gate(opened.opening.reason)
-        typed = [self._wrote(message, was_held=True) for message in self._typed.open()]
+        typed = self.crossing.open_typed()
         if self.state not in (SessionState.ANSWERING, SessionState.GREETING):
             return
         self._life.apply(Trigger.GATE_OPENED)
@@ -354,20 +353,6 @@ class Session:
             self._seat.deliver(KeyPressed(event.at_s, event.digit))
         elif not self._phase.is_open:
             self._phase.key(event)
-
-    def _on_message(self, event: events.MessageReceived) -> None:
-        if self._life.is_over:
-            return
-        for message in self._typed.received(event.text, event.at_s):
-            self._seat.deliver(self._wrote(message, was_held=False))
-
-    def _wrote(self, message: Typed, *, was_held: bool) -> TextTyped:
-        self._chronicle.typed(self._now(), message.text, message.at_s, was_held=was_held)
-        self._screen.caller_wrote(message.text, message.id)
-        return TextTyped(message.at_s, message.text)
-
-    def _note_recording(self, at_s: float, facts: Mapping[str, Fact]) -> None:
-        self._chronicle.note(Kind.RECORDING, at_s, facts)
 
     def _judge_echo(self, start: int, played: bytes, heard: bytes) -> None:
         async def judge() -> None:
