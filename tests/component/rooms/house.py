@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +95,13 @@ class House:
             return answer.status, json.loads(text) if text else None
 
     async def a_call(
-        self, caller: str = ANN, *, call_id: str = "c_1", live: bool = False, text: str = ""
+        self,
+        caller: str = ANN,
+        *,
+        call_id: str = "c_1",
+        live: bool = False,
+        text: str = "",
+        cause: HangupCause = HangupCause.CALLER_HUNG_UP,
     ) -> str:
         """Have somebody call, and hang up unless it is `live`; returns the room."""
         loop = asyncio.get_running_loop()
@@ -123,7 +129,6 @@ class House:
         if live:
             self.calls.live.append(PretendedCall(call_id, view.room_id))
         else:
-            cause = HangupCause.CALLER_HUNG_UP
             self.store.call_ended(call_id, cause=cause, detail="", offset_ms=20.0)
         await self.store.flush()
         return view.room_id
@@ -142,16 +147,28 @@ class House:
 
     async def sent(self, count: int = 1) -> list[tuple[str, str]]:
         """Return recipient and text of all that the provider took, once there are `count`."""
-        async with asyncio.timeout(5):
-            while len(self.twilio.taken) < count:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(lambda: len(self.twilio.taken) >= count)
         return [(item.to, item.body) for item in self.twilio.taken]
+
+    async def kinds(self, room_id: str, count: int) -> list[str]:
+        """Return the kinds of a room's timeline once it has `count` lines."""
+        async with asyncio.timeout(5):
+            while len(lines := await self.lines(room_id)) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        return [line["kind"] for line in lines]
 
     async def lines(self, room_id: str) -> list[dict[str, Any]]:
         """Return a room's timeline."""
         _, told = await self.ask("GET", f"/api/v1/rooms/{room_id}/timeline")
         found: list[dict[str, Any]] = told["timeline"]
         return found
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait, bounded, until it holds."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
