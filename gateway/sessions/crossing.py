@@ -1,8 +1,8 @@
 """What crosses from writing into a running call: messages for its agent to answer, lines for it to say.
 
-Whoever brings something gets a future. True: the call has dealt with it (the agent began to speak after it
-got the message; the line was heard, at least in part). False: the call ended, or is being ended, before
-that, and the bringer must see to it otherwise. It is always one of the two, once, whatever ends the call.
+Whoever brings something gets a future. True: the call has dealt with it: words were heard that the agent said
+after it got the message, or words of the line. False: the call ended, or is being ended, before that, and
+the bringer must see to it otherwise. It is always one of the two, once, whatever ends the call.
 """
 
 import asyncio
@@ -48,7 +48,9 @@ class _Message:
     done: asyncio.Future[bool]
     stage: _Stage = _Stage.WAITING
     last_id: int = 0
-    """What was said before the agent had it; anything later counts as the answer's beginning."""
+    """What was said before the agent had it; anything later counts as its answer."""
+    playing: set[int] = field(default_factory=set)
+    """Playbacks of the answer that sound now."""
 
 
 @dataclass(slots=True)
@@ -145,9 +147,9 @@ class Crossing:
         if state in _OPEN:
             self._wake()
         elif state in _ENDING:
-            for message in self._messages:
-                _settle(message.done, False)
-            self._messages.clear()
+            # What sounds already will tell when it is cut whether any of it was heard.
+            for message in [message for message in self._messages if not message.playing]:
+                self._message_over(message, False)
             for line in [line for line in self._lines if not line.playing]:
                 self._lines.remove(line)
                 _settle(line.done, False)
@@ -192,27 +194,31 @@ class Crossing:
 
     def started(self, start: Started) -> None:
         """The first sample of something said left for the caller."""
-        if any(start.playback_id in line.playing for line in self._lines):
+        is_line = any(start.playback_id in line.playing for line in self._lines)
+        if is_line or self._state not in _OPEN:
             return
-        answered = [
-            message
-            for message in self._messages
-            if message.stage is _Stage.UNDER_WAY and start.playback_id > message.last_id
-        ]
-        for message in answered:
-            self._messages.remove(message)
-            _settle(message.done, True)
+        for message in self._messages:
+            if message.stage is _Stage.UNDER_WAY and start.playback_id > message.last_id:
+                message.playing.add(start.playback_id)
 
     def finished(self, end: Finished) -> None:
         """Something said was played to its end, or was cut."""
-        for line in list(self._lines):
-            if end.playback_id not in line.playing:
-                continue
+        for message in [item for item in self._messages if end.playback_id in item.playing]:
+            message.playing.discard(end.playback_id)
+            if end.heard:
+                self._message_over(message, True)
+            elif not message.playing and not self.is_open:
+                self._message_over(message, False)
+        for line in [item for item in self._lines if end.playback_id in item.playing]:
             line.playing.discard(end.playback_id)
             if end.heard:
                 _settle(line.done, True)
             if not line.playing and not line.parts:
                 self._line_over(line, False)
+
+    def _message_over(self, message: _Message, was_answered: bool) -> None:
+        _settle(message.done, was_answered)
+        self._messages.remove(message)
 
     def _line_over(self, line: _Line, was_heard: bool) -> None:
         _settle(line.done, was_heard)
@@ -223,6 +229,8 @@ class Crossing:
     def close(self) -> None:
         """The call is over: nothing is left undecided."""
         self.state_changed(SessionState.ENDED)
+        for message in list(self._messages):
+            self._message_over(message, False)
         for line in self._lines:
             _settle(line.done, False)
         self._lines.clear()
