@@ -44,7 +44,7 @@ from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
-from gateway.rooms.text_desk import TextDesk
+from gateway.rooms.text_desk import InCall, TextDesk
 from gateway.sessions.routing import route
 from gateway.store.message_records import MessageRecord
 from gateway.store.store import Store
@@ -68,8 +68,11 @@ class TextSide:
         dialler: Dialler | None = None,
         call_link: Callable[[str], str] = no_link,
         watchers: Sequence[TextWatcher] = (),
+        *,
+        in_call: InCall,
+        on_taken: Callable[[str], None],
     ) -> None:
-        """Raises `ConfigError`."""
+        """`in_call` and `on_taken` are the desk's. Raises `ConfigError`."""
         self._config = config
         self._store = store
         rooms = config.rooms
@@ -125,6 +128,8 @@ class TextSide:
             mode=rooms.text_greeting,
             history_lines=rooms.history_lines,
             hooks=self.hooks,
+            in_call=in_call,
+            on_taken=on_taken,
             on_media=self._files.look if rooms.media.enabled else None,
             agent_named=lambda name: self.agents.get(name),
             call_link=call_link,

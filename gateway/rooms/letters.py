@@ -105,6 +105,8 @@ class Letters:
     async def _send(self, letter: Letter, text: str) -> tuple[Acknowledgement, ...]:
         whole = f"{letter.opening}\n\n{text}" if letter.opening else text
         parts = [whole] if letter.template else list(self._split(letter.channel, whole))
+        if not parts and letter.media:
+            parts = [""]
         answers = []
         for number, part in enumerate(parts):
             # The first has the cause itself as its key: so it is found again by it.
