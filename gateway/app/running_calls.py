@@ -1,7 +1,7 @@
 """The calls that go on, as those who write see them: who answers a message now, who says a line."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from gateway.errors import CallNotFound
 from gateway.model.messages import InboundMessage
