@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -20,8 +20,6 @@ from gateway.http.console import data, events, page
 from gateway.http.console.sign_in import ConsoleSignIn
 from gateway.media.tick import TickListener
 from gateway.sessions.registry import SessionRegistry
-from gateway.store.room_list import RoomLine, latest_rooms
-from gateway.store.store import Store
 
 if TYPE_CHECKING:
     from gateway.app.gateway import Gateway
@@ -63,7 +61,6 @@ def add_routes(http: web.Application, config: Config, gateway: "Gateway") -> Non
     data.add_routes(
         http,
         board=gateway.console.board,
-        rooms=_StoredRooms(gateway.store),
         readiness=gateway,
         vitals=_Vitals(gateway),
         config=lambda: gateway.config,
@@ -72,16 +69,6 @@ def add_routes(http: web.Application, config: Config, gateway: "Gateway") -> Non
         sign_ins = SignIns(lasts_s=config.console.sign_in_hours * 3600, clock=time.monotonic)
         ConsoleSignIn(sign_ins, mask_pii=config.gateway.mask_pii).add_to(http)
         page.add_routes(http, page.read_files(page.folder()))
-
-
-class _StoredRooms:
-    """Implements `data.Rooms`."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def latest(self, limit: int) -> Sequence[RoomLine]:
-        return await self._store.read(latest_rooms(limit))
 
 
 class _Vitals:

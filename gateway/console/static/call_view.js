@@ -1,6 +1,6 @@
 /** One call: its drawing over time, its words as they are said, how good it sounds, and the way to end it. */
 
-import { get, post } from "./api.js";
+import { address, get, post } from "./api.js";
 import { gateWords, speaker, stateTone, stateWords } from "./call_words.js";
 import { h, icon, put, say } from "./dom.js";
 import { clock, initial, moment, words } from "./format.js";
@@ -196,9 +196,17 @@ export class CallView {
       ["Call", h("code.id", { text: record.call_id })],
       ["Id on the line", record.foreign_id ? h("code.id", { text: record.foreign_id }) : null],
     ]));
-    put(this.#room, record.room_id ?? "", () => [
+    put(this.#room, `${record.room_id} ${this.#hasRecording()}`, () => [
+      this.#hasRecording() ? h("a.link-button", {
+        href: address(`/api/v1/calls/${encodeURIComponent(record.call_id)}/recording`), download: true, text: "Recording",
+      }) : null,
       record.room_id ? h("a.link-button", { href: `#/rooms/${encodeURIComponent(record.room_id)}`, text: "Open the room" }) : null,
     ]);
+  }
+
+  /** Whether there is a file to be fetched: it is whole once the call is over. */
+  #hasRecording() {
+    return this.#record.cause !== null && this.#entries.some((entry) => entry.kind === "recording");
   }
 
   #showLines() {

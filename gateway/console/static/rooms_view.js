@@ -6,7 +6,7 @@ import { initial, moment } from "./format.js";
 import { ICONS } from "./icons.js";
 import { empty, pageHead, pill, problem, toast } from "./parts.js";
 import { number, shownNumber } from "./privacy.js";
-import { follow, lineOf } from "./transcript.js";
+import { eventWords, follow, lineOf } from "./transcript.js";
 
 const PAGE = 500;
 const PAGES_MOST = 20;
@@ -93,8 +93,9 @@ export class RoomsView {
     return h("li.room-item", { "data-open": String(isOpen) }, [
       face(room.person),
       h("div.room-words", {}, [
-        h("div.room-line", {}, [h("span.room-person", { text: shownNumber(room.person) }), h("span.room-time", { text: moment(room.last_at) })]),
-        h("p.room-last", { text: room.last_text ? `${OURS.has(room.last_kind) ? "Agent: " : ""}${room.last_text}` : "Nothing said yet" }),
+        h("div.room-line", {}, [h("span.room-person", { text: shownNumber(room.person) }),
+          room.live_calls?.length > 0 ? pill("On a call", "good").root : null, h("span.room-time", { text: moment(room.last_at) })]),
+        h("p.room-last", { text: room.last_text ? `${OURS.has(room.last_kind) ? "Agent: " : ""}${room.last_text}` : lastWords(room) }),
       ]),
       h("a.card-link", {
         href: `#/rooms/${encodeURIComponent(room.room_id)}`, "aria-current": isOpen ? "true" : false,
@@ -115,13 +116,25 @@ export class RoomsView {
     this.#talk.replaceChildren(
       h("div.panel-head", {}, [
         h("a.round-button.narrow-only", { href: "#/rooms", "aria-label": "All rooms" }, [icon(ICONS.back)]),
-        h("div.room-who"),
+        h("div.room-who"), h("div.room-more"),
       ]),
       this.#lines,
       this.#replyBox(id),
     );
     this.#showList();
     void this.#loadMore();
+    void this.#loadRoom(id);
+  }
+
+  /** Say in the head what else is known of the person. */
+  async #loadRoom(id) {
+    const head = this.#talk.querySelector(".room-more");
+    try {
+      const room = await get(`/api/v1/rooms/${encodeURIComponent(id)}`);
+      if (room.opted_out) head.replaceChildren(pill("Wants no messages", "warn").root);
+    } catch {
+      // The timeline beside it tells what went wrong.
+    }
   }
 
   /** Ask for what is not shown yet, and show it; the room may have been left meanwhile. */
@@ -164,7 +177,8 @@ export class RoomsView {
       rows: "1", maxlength: String(LONGEST), placeholder: "Write to this person…", "aria-label": "Your message",
     });
     const channel = h("select.reply-channel", { "aria-label": "Channel" }, [
-      h("option", { value: "", text: "Best channel" }),
+      h("option", { value: "", text: "Best way" }),
+      h("option", { value: "voice", text: "Say it in the call" }),
       ...Object.entries(CHANNELS).map(([value, text]) => h("option", { value, text })),
     ]);
     const button = h("button.main-button", { type: "submit", "aria-label": "Send" }, [icon(ICONS.send), h("span.wide-only", { text: "Send" })]);
@@ -182,10 +196,11 @@ export class RoomsView {
           button.disabled = true;
           say(fault, "");
           try {
-            await post(`/api/v1/rooms/${encodeURIComponent(id)}/messages`, channel.value ? { text, channel: channel.value } : { text });
+            const wanted = channel.value ? { text, channel: channel.value } : { text };
+            const { delivery } = await post(`/api/v1/rooms/${encodeURIComponent(id)}/messages`, wanted);
             field.value = "";
             grow();
-            toast("Your message is on its way");
+            toast(delivery === "spoken" ? "The agent says it in the call" : "Your message is on its way");
             this.#soon("room", () => void this.#loadMore(), SETTLE_MS);
           } catch (error) {
             say(fault, refusal(error));
@@ -202,6 +217,11 @@ export class RoomsView {
     });
     return form;
   }
+}
+
+/** What happened last where nothing was said. */
+function lastWords(room) {
+  return room.last_kind ? eventWords({ kind: room.last_kind }) : "Nothing said yet";
 }
 
 /** A letter for who has one, a handset for who has only a number. */

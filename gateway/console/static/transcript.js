@@ -1,5 +1,6 @@
 /** The lines of a timeline as people read them: what was said and written, and what happened between. */
 
+import { address } from "./api.js";
 import { gateWords } from "./call_words.js";
 import { h } from "./dom.js";
 import { fineClock, millis, moment, words } from "./format.js";
@@ -29,7 +30,7 @@ function spoken(entry, time) {
   if (facts.response_ms !== undefined) notes.push(`answered in ${millis(facts.response_ms)}`);
   const said = h("li.line", { class: `line ${isPerson ? "by-person" : "by-agent"}` }, [
     h("p.line-head", {}, [
-      h("span.line-who", { text: isPerson ? "Caller" : "Agent" }),
+      h("span.line-who", { text: who(entry, isPerson) }),
       h("span.line-time", { text: time }),
       ...notes.map((text) => h("span.line-note", { text })),
     ]),
@@ -39,9 +40,18 @@ function spoken(entry, time) {
   return said;
 }
 
+function who(entry, isPerson) {
+  if (isPerson) return entry.facts?.channel ? "Person" : "Caller";
+  return entry.facts?.by === "operator" ? "Operator" : "Agent";
+}
+
 function event(entry, time) {
+  const { media_id: mediaId } = entry.facts ?? {};
   return h("li.line-event", { "data-kind": entry.kind }, [
-    h("span.line-time", { text: time }), h("span", { text: eventWords(entry) }),
+    h("span.line-time", { text: time }),
+    entry.kind === "file_received"
+      ? h("a.line-file", { href: address(`/api/v1/media/${encodeURIComponent(mediaId)}`), download: true, text: eventWords(entry) })
+      : h("span", { text: eventWords(entry) }),
   ]);
 }
 
@@ -50,15 +60,18 @@ export function eventWords({ kind, facts = {} }) {
   switch (kind) {
     case "answered": return "Answered";
     case "media_up": return `Sound is up (${facts.codec ?? "unknown codec"})`;
-    case "gate_opened": return `Greeting gate opened: ${gateWords(facts.reason)}`;
+    case "gate_opened": return facts.reason ? `Greeting gate opened: ${gateWords(facts.reason)}` : "Greeting gate opened";
     case "speech_held": return `Speech before the gate opened was kept${facts.held_ms ? ` (${millis(facts.held_ms)})` : ""}`;
     case "barge_in": return "Caller interrupted the agent";
     case "dtmf": return `Key ${facts.digit ?? ""}`;
     case "message_taken": return "A message was taken";
     case "agent_failed": return `The agent failed: ${facts.error ?? ""}`;
     case "media_quality": return "Quality of the line was noted";
-    case "refused": return `Refused: ${words(facts.cause)}`;
-    case "ended": return `Call ended: ${words(facts.cause)}`;
+    case "recording": return `Recording ${facts.state ?? ""}`.trim();
+    case "file_received": return `A file came (${facts.content_type ?? "unknown kind"})`;
+    case "file_failed": return "A file could not be had";
+    case "refused": return facts.cause ? `Refused: ${words(facts.cause)}` : "Call refused";
+    case "ended": return facts.cause ? `Call ended: ${words(facts.cause)}` : "Call ended";
     case "fallback": return `Fallback: ${words(facts.reason ?? facts.channel ?? facts.cause ?? "")}`;
     case "agent_event": return words(String(facts.name ?? "note").slice(0, NAME_MOST));
     default: return words(kind);

@@ -1,6 +1,6 @@
-"""What the API tells beyond calls and messages, for consoles: live calls, sound, rooms, set-up and health."""
+"""What the API tells beyond calls and messages, for consoles: live calls, sound, set-up and health."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -8,10 +8,6 @@ from aiohttp import web
 from gateway.config import Config
 from gateway.errors import CallNotFound
 from gateway.http.ports import Readiness
-from gateway.http.query import rfc3339, whole_number
-from gateway.store.room_list import RoomLine
-
-ROOMS_DEFAULT, ROOMS_MOST = 50, 200
 
 
 class Board(Protocol):
@@ -22,13 +18,6 @@ class Board(Protocol):
 
     def media(self, call_id: str) -> dict[str, Any] | None:
         """Return a call's levels and media reports; None if they are not kept."""
-
-
-class Rooms(Protocol):
-    """The rooms that are kept."""
-
-    async def latest(self, limit: int) -> Sequence[RoomLine]:
-        """Return the rooms in which something happened last. Raises `StoreError`."""
 
 
 class Vitals(Protocol):
@@ -42,12 +31,11 @@ def add_routes(
     app: web.Application,
     *,
     board: Board,
-    rooms: Rooms,
     readiness: Readiness,
     vitals: Vitals,
     config: Callable[[], Config],
 ) -> None:
-    """Add `/api/v1/live`, `/api/v1/calls/{call_id}/media`, `/api/v1/rooms`, `/api/v1/setup` and `/api/v1/health`."""
+    """Add `/api/v1/live`, `/api/v1/calls/{call_id}/media`, `/api/v1/setup` and `/api/v1/health`."""
 
     async def live(_request: web.Request) -> web.Response:
         return web.json_response({"calls": board.calls()})
@@ -58,11 +46,6 @@ def add_routes(
         if found is None:
             raise CallNotFound(call_id)
         return web.json_response(found)
-
-    async def list_rooms(request: web.Request) -> web.Response:
-        limit = whole_number(request, "limit", default=ROOMS_DEFAULT, most=ROOMS_MOST)
-        found = await rooms.latest(limit)
-        return web.json_response({"rooms": [_room(room) for room in found]})
 
     async def setup(_request: web.Request) -> web.Response:
         return web.json_response(_setup(config()))
@@ -81,22 +64,8 @@ def add_routes(
 
     app.router.add_get("/api/v1/live", live)
     app.router.add_get("/api/v1/calls/{call_id}/media", media)
-    app.router.add_get("/api/v1/rooms", list_rooms)
     app.router.add_get("/api/v1/setup", setup)
     app.router.add_get("/api/v1/health", health)
-
-
-def _room(room: RoomLine) -> dict[str, Any]:
-    return {
-        "room_id": room.room_id,
-        "number": room.number,
-        "person": room.person,
-        "created_at": rfc3339(room.created_at),
-        "last_at": rfc3339(room.at),
-        "last_kind": room.kind,
-        "last_text": room.text,
-        "lines": room.lines,
-    }
 
 
 def _setup(config: Config) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.console.conftest import UNREACHABLE, OpenConsole, Program
 from tests.browser.page.test_appearance import ENOUGH_CONTRAST, LOW_CONTRAST, NAMELESS, OUTSIDE
-from tests.interop.gateway.conftest import ASK_HOURS, GREETING, Call, StartGateway, Words
+from tests.interop.gateway.conftest import ASK_HOURS, GREETING, HOURS, Call, StartGateway, Words
 from tests.interop.gateway.running_gateway import RunningGateway, until
 
 VIEWS = ("calls", "rooms", "outbox", "agents", "health")
@@ -131,6 +131,36 @@ def test_written_conversations_are_seen_and_dead_letters_are_sent_again(
     program.write(gateway, "ann@example.org", "And when are you open?")
     expect(page.locator(".line.by-person", has_text="And when").last).to_be_visible()
     expect(page.locator(".line.by-agent", has_text="nine to five").last).to_be_visible()
+
+    box = page.get_by_label("Your message")
+    box.fill("A colleague calls you at ten.")
+    box.press("Control+Enter")
+    line = page.locator(".line.by-agent", has_text="A colleague calls you at ten.")
+    expect(line).to_be_visible()
+    expect(line.locator(".line-who")).to_have_text("Operator")
+    expect(box).to_have_value("")
+    until(lambda: any("at ten" in m["text"] for m in program.taken), 15, "the operator's message")
+    page.get_by_label("Channel").select_option("voice")
+    box.fill("Hello?")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".reply .form-problem")).to_have_text("no call goes on in this room")
+
+
+def test_what_the_operator_writes_is_said_in_a_running_call(
+    gateway: RunningGateway, call: Call, open_console: OpenConsole
+) -> None:
+    caller = call(gateway)
+    record = gateway.wait_for(caller.number, "gate_opened")
+    page = open_console(f"#/rooms/{record['room_id']}")
+    expect(page.locator(".room-item[data-open=true] .pill")).to_have_text("On a call")
+
+    page.get_by_label("Your message").fill(HOURS)
+    page.get_by_role("button", name="Send").click()
+
+    expect(page.locator(".toast")).to_have_text("The agent says it in the call")
+    gateway.wait_for_words(caller.number, "nine to five")
+    line = page.locator(".line.by-agent", has_text="nine to five")
+    expect(line.locator(".line-who")).to_have_text("Operator")
 
 
 def test_a_gateway_that_starts_anew_is_noticed(own_gateway: StartGateway, browser: Browser) -> None:

@@ -15,7 +15,6 @@ from gateway.http.console.sign_in import COOKIE, HEADER, SECURE_COOKIE, ConsoleS
 from gateway.http.ports import Check
 from gateway.http.server import build_app
 from gateway.metrics import Metrics
-from gateway.store.room_list import RoomLine
 from tests.support.fake_http_ports import FakeGateway, a_call
 
 TOKEN = "t" * 40
@@ -35,20 +34,13 @@ class NamedTokens:
 
 
 class Parts:
-    """Board, rooms and vitals in one."""
+    """Board and vitals in one."""
 
     def calls(self):
         return [{"call_id": "c_2", "state": "conversing"}]
 
     def media(self, call_id):
         return {"call_id": call_id, "caller": "", "agent": ""} if call_id == "c_2" else None
-
-    async def latest(self, limit):
-        line = RoomLine(
-            room_id="r_1", number="100", person="+4930123456", created_at=1.0, lines=3, at=2.5,
-            kind="user_said", text="hello",
-        )  # fmt: skip
-        return [line][:limit]
 
     def figures(self):
         return {"uptime_s": 5}
@@ -87,9 +79,7 @@ async def client(clock, named):
     )
     parts = Parts()
     events.add_routes(app, EventBus())
-    data.add_routes(
-        app, board=parts, rooms=parts, readiness=fake, vitals=parts, config=lambda: Config()
-    )
+    data.add_routes(app, board=parts, readiness=fake, vitals=parts, config=lambda: Config())
     ConsoleSignIn(SignIns(lasts_s=3600, clock=clock), mask_pii=True).add_to(app)
     page.add_routes(app, page.read_files(page.folder()))
     jar = aiohttp.CookieJar(unsafe=True)  # addresses instead of names
@@ -152,7 +142,6 @@ PATHS = (
     "/api/v1/events",
     "/api/v1/live",
     "/api/v1/calls/c_2/media",
-    "/api/v1/rooms",
     "/api/v1/setup",
     "/api/v1/health",
     "/api/v1/calls",
@@ -299,12 +288,10 @@ async def test_what_consoles_ask_is_answered(client):
     await sign_in(client)
 
     live = await (await client.get("/api/v1/live")).json()
-    rooms = await (await client.get("/api/v1/rooms")).json()
     health = await (await client.get("/api/v1/health")).json()
     setup = await (await client.get("/api/v1/setup")).json()
 
     assert live["calls"][0]["call_id"] == "c_2"
-    assert rooms["rooms"][0]["last_at"] == "1970-01-01T00:00:02.500Z"
     assert (health["ready"], health["uptime_s"]) == (False, 5)
     assert health["checks"][0]["detail"] == "worker is down"
     assert [agent["name"] for agent in setup["agents"]] == ["receptionist", "echo"]
