@@ -91,10 +91,10 @@ export class RoomsView {
   #item(room) {
     const isOpen = room.room_id === this.#id;
     return h("li.room-item", { "data-open": String(isOpen) }, [
-      face(room.person),
+      face(room.person, room.live_calls?.length > 0),
       h("div.room-words", {}, [
         h("div.room-line", {}, [h("span.room-person", { text: shownNumber(room.person) }),
-          room.live_calls?.length > 0 ? pill("On a call", "good").root : null, h("span.room-time", { text: moment(room.last_at) })]),
+          h("span.room-time", { text: moment(room.last_at) })]),
         h("p.room-last", { text: room.last_text ? `${OURS.has(room.last_kind) ? "Agent: " : ""}${room.last_text}` : lastWords(room) }),
       ]),
       h("a.card-link", {
@@ -225,10 +225,13 @@ function lastWords(room) {
 }
 
 /** A letter for who has one, a handset for who has only a number. */
-function face(person) {
+function face(person, isOnCall) {
   const name = person.replace(/^[a-z]+:/, "");
   const isNumber = /^[+\d]/.test(name);
-  return h("span.face", { "aria-hidden": "true", text: isNumber ? "" : initial(name) }, isNumber ? [icon(ICONS.calls)] : []);
+  return h("span.face", {}, [
+    isNumber ? icon(ICONS.calls) : h("span", { "aria-hidden": "true", text: initial(name) }),
+    isOnCall ? h("span.live-dot", { title: "On a call" }, [h("span.hidden-words", { text: "On a call" })]) : null,
+  ]);
 }
 
 /** The beginning of a call in a room, with the way to its page. */

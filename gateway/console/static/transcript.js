@@ -72,7 +72,7 @@ export function eventWords({ kind, facts = {} }) {
     case "file_failed": return "A file could not be had";
     case "refused": return facts.cause ? `Refused: ${words(facts.cause)}` : "Call refused";
     case "ended": return facts.cause ? `Call ended: ${words(facts.cause)}` : "Call ended";
-    case "fallback": return `Fallback: ${words(facts.reason ?? facts.channel ?? facts.cause ?? "")}`;
+    case "fallback": return ["Fallback", words(facts.reason ?? facts.channel ?? "")].filter(Boolean).join(": ");
     case "agent_event": return words(String(facts.name ?? "note").slice(0, NAME_MOST));
     default: return words(kind);
   }

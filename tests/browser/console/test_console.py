@@ -152,7 +152,7 @@ def test_what_the_operator_writes_is_said_in_a_running_call(
     caller = call(gateway)
     record = gateway.wait_for(caller.number, "gate_opened")
     page = open_console(f"#/rooms/{record['room_id']}")
-    expect(page.locator(".room-item[data-open=true] .pill")).to_have_text("On a call")
+    expect(page.locator(".room-item[data-open=true] .live-dot")).to_have_text("On a call")
 
     page.get_by_label("Your message").fill(HOURS)
     page.get_by_role("button", name="Send").click()
