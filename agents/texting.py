@@ -1,4 +1,4 @@
-"""Agents in writing: the brain that thinks for calls answers messages, one whole answer for each."""
+"""Agents in writing: the brain that thinks for calls answers messages, whole or piece by piece."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -54,6 +54,10 @@ class Texting:
 
     async def answer(self, turn: TextTurn) -> TextReply:
         """Think of the answer. Raises `ProviderError` when it cannot."""
+        return await self.answer_streaming(turn, lambda _text: None)
+
+    async def answer_streaming(self, turn: TextTurn, on_text: Callable[[str], None]) -> TextReply:
+        """Tell the answer as it is thought; the pieces joined are the reply's text. Raises `ProviderError`."""
         earlier, text = turn.history[:-1], turn.text
         if not text.strip() and turn.history:
             # Of a message without words the history tells which files it had.
@@ -61,7 +65,8 @@ class Texting:
         history = History(earlier, limit=len(earlier) + 2)
         serial = history.user_said(text)
         brain = self._brain(turn)
-        written, notes = "", []
+        written, told = "", 0
+        notes: list[TextNote] = []
         async with aclosing(brain.reply(UserTurn(text=text, serial=serial), history)) as thoughts:
             async for thought in thoughts:
                 match thought:
@@ -73,6 +78,11 @@ class Texting:
                         notes.append(TextNote(name=kind, facts=facts))
                     case EndCall():
                         self._brains.pop(turn.room_id, None)
+                # White space at the end may yet be cut off.
+                whole = written.strip()
+                if len(whole) > told:
+                    on_text(whole[told:])
+                    told = len(whole)
         return TextReply(text=written.strip(), notes=tuple(notes))
 
     def _brain(self, turn: TextTurn) -> Brain:

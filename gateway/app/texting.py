@@ -11,7 +11,7 @@ from aiohttp import web
 from agents.texting import build_text_agents
 from gateway.app.incoming_files import build_media_intake
 from gateway.app.mail import MIB, build_mail_intake, build_mailbox
-from gateway.app.more_webhooks import add_teams
+from gateway.app.more_webhooks import add_teams, add_websocket
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
 from gateway.channels.durable_reception import DurableReception
 from gateway.channels.fallback.after_calls import AfterCalls
@@ -22,6 +22,7 @@ from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
+from gateway.channels.websocket import WebSocketHub
 from gateway.config import Config
 from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
@@ -32,8 +33,9 @@ from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
 from gateway.metrics import Metrics
 from gateway.model.line import Agent
-from gateway.model.messages import Channel
+from gateway.model.messages import Channel, InboundMessage
 from gateway.model.text_agent import TextAgent
+from gateway.model.text_stream import TextStream
 from gateway.rooms.call_hooks import CallHooks
 from gateway.rooms.call_rules import CallRules
 from gateway.rooms.hooks import Hooks, load_hook
@@ -71,6 +73,8 @@ class TextSide:
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store)
         self._transports = build_transports(config, store)
+        hubs = [one for one in self._transports if isinstance(one, WebSocketHub)]
+        self._hub = hubs[0] if hubs else None
         tally = Tally(
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
@@ -111,6 +115,7 @@ class TextSide:
             hooks=self.hooks,
             on_media=self._files.look if rooms.media.enabled else None,
             agent_named=lambda name: self.agents.get(name),
+            stream_for=self._stream_for,
         )
         answers = KeywordAnswers(
             store,
@@ -188,6 +193,8 @@ class TextSide:
             # A token begins with the bot's id, which is the bot's address: it never changes.
             bot_id = telegram_token(config).partition(":")[0]
             TelegramHook(self.reception, secret, bot_id).add_routes(app)
+        if self._hub is not None:
+            add_websocket(app, config, self.reception, self._hub, lambda: self.agents)
         add_teams(app, config, self._store, self.reception, self._stack)
 
     def replace(
@@ -221,8 +228,13 @@ class TextSide:
     async def _message_failed(self, record: MessageRecord) -> None:
         await self.fallback.message_failed(record)
 
-    def _agent_for(self, number: str, _channel: Channel) -> TextAgent | None:
-        """Return who writes back: the agent of the number, if it can write."""
+    def _stream_for(self, message: InboundMessage, message_id: str) -> TextStream | None:
+        return None if self._hub is None else self._hub.stream_for(message, message_id)
+
+    def _agent_for(self, number: str, channel: Channel) -> TextAgent | None:
+        """Return who writes back: the agent of the number, if it can write; from a web page it is named itself."""
+        if channel is Channel.WEBSOCKET and number in self.agents:
+            return self.agents[number]
         name = route(self._config.numbers, number)
         return None if name is None else self.agents.get(name)
 

@@ -9,6 +9,7 @@ from gateway.channels.telegram import TelegramTransport
 from gateway.channels.twilio.transport import TwilioTransport
 from gateway.channels.webhook import WebhookTransport
 from gateway.channels.webhook_signature import key_of
+from gateway.channels.websocket import WebSocketHub
 from gateway.config import Config
 from gateway.errors import ConfigError
 from gateway.model.messages import Channel, Transport
@@ -70,6 +71,8 @@ def build_transports(config: Config, database: Transactor | None = None) -> list
                 service_url_of=None if database is None else ReplyRoutes(database).teams,
             )
         )
+    if channels.websocket.enabled and database is not None:
+        found.append(WebSocketHub(database))
     return found
 
 

@@ -110,7 +110,7 @@ class Letters:
             # The first has the cause itself as its key: so it is found again by it.
             cause = letter.cause if number == 0 else f"{letter.cause}/{number}"
             message = OutboundMessage(
-                message_id=f"m_{text_lines.digest('message', cause)}",
+                message_id=message_id(cause),
                 room_id=letter.room_id,
                 channel=letter.channel,
                 sender=letter.sender,
@@ -128,6 +128,11 @@ class Letters:
                 raise StoreError("the outbox is full")
             answers.append(answer)
         return tuple(answers)
+
+
+def message_id(cause: str) -> str:
+    """Return the id of the message for a cause: the same however often it is written."""
+    return f"m_{text_lines.digest('message', cause)}"
 
 
 def _may_write(connection: Connection, letter: Letter) -> bool:

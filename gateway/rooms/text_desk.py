@@ -12,9 +12,10 @@ from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import GatewayError, StoreError
 from gateway.model.messages import Channel, InboundMessage
 from gateway.model.text_agent import TextAgent, TextNote, TextTurn
+from gateway.model.text_stream import StreamsText, TextStream
 from gateway.rooms import text_lines
 from gateway.rooms.hooks import Hooks, Point
-from gateway.rooms.letters import Letter, Letters
+from gateway.rooms.letters import Letter, Letters, message_id
 from gateway.rooms.text_gate import Greeting, GreetingMode, TextGate
 from gateway.store import inbox, media, room_access, room_lines
 from gateway.store.transactor import Transactor
@@ -63,9 +64,13 @@ class TextDesk:
         in_call: Callable[[str, InboundMessage], bool] = lambda _room_id, _message: False,
         on_media: Callable[[], None] | None = None,
         agent_named: Callable[[str], TextAgent | None] = lambda _name: None,
+        stream_for: Callable[[InboundMessage, str], TextStream | None] = lambda _m, _id: None,
     ) -> None:
-        """`in_call` hands a message to a call that goes on in the room; True if one took it. `on_media` is told that
-        files wait to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
+        """What the desk asks others for.
+
+        `in_call` hands a message to a call that goes on in the room; True if one took it. `on_media` is told that files
+        wait to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
+        `stream_for` gives a way to show an answer while it is thought, by the id of the message that it will be.
         """
         self._database = database
         self._letters = letters
@@ -77,6 +82,7 @@ class TextDesk:
         self._in_call = in_call
         self._on_media = on_media
         self._agent_named = agent_named
+        self._stream_for = stream_for
         self._wake = asyncio.Event()
         self._after_seq = 0
         self._lanes: dict[str, deque[_Task]] = {}
@@ -214,7 +220,7 @@ class TextDesk:
     async def _answer(self, task: _Task) -> None:
         message, room_id = task.message, task.room_id
         agent = await self._agent_of(task)
-        cause = f"reply:{text_lines.turn_id(message)}"
+        cause = reply_cause(message)
         text = await self._letters.text_of(cause)
         if text is None:
             verdicts = await self._hooks.call(Point.BEFORE_INBOUND, room_id, message=message)
@@ -256,10 +262,19 @@ class TextDesk:
             await self._letters.send_only(
                 self._letter(agent, task, greeting, f"greeting:{turn.turn_id}")
             )
+        stream = self._stream_of(agent, message)
         try:
             async with asyncio.timeout(ANSWER_BOUND_S):
-                reply = await agent.answer(turn)
+                if stream is not None and isinstance(agent, StreamsText):
+                    if self._mode is GreetingMode.LEAD:
+                        opening = await self._greeting_before(message)
+                        stream.chunk(f"{opening}\n\n" if opening else "")
+                    reply = await agent.answer_streaming(turn, stream.chunk)
+                else:
+                    reply = await agent.answer(turn)
         except (GatewayError, TimeoutError) as error:
+            if stream is not None:
+                stream.fail()
             log.warning(
                 "an agent failed in writing",
                 extra={"room_id": room_id, "agent": agent.name, "reason": repr(error)},
@@ -270,6 +285,15 @@ class TextDesk:
                 lambda connection: _put_notes(connection, room_id, message, reply.notes)
             )
         return reply.text
+
+    def _stream_of(self, agent: TextAgent, message: InboundMessage) -> TextStream | None:
+        """Return where an answer can be shown while it is thought; None where nothing can.
+
+        A hook that may yet change or withhold the text must see all of it first.
+        """
+        if self._hooks.has(Point.BEFORE_OUTBOUND) or not isinstance(agent, StreamsText):
+            return None
+        return self._stream_for(message, message_id(reply_cause(message)))
 
     async def _write(self, agent: TextAgent, task: _Task, text: str, cause: str) -> None:
         message, room_id = task.message, task.room_id
@@ -329,6 +353,11 @@ class TextDesk:
                 by=by,
             )
         )
+
+
+def reply_cause(message: InboundMessage) -> str:
+    """Return the cause of the answer to a message."""
+    return f"reply:{text_lines.turn_id(message)}"
 
 
 def _put_notes(

@@ -1,6 +1,10 @@
 """Agents in writing."""
 
+import asyncio
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.conversation.brain import EndCall, Note, Phrase, Words
 from agents.receptionist.agent import ReceptionistBrain
@@ -108,3 +112,29 @@ async def test_the_receptionist_takes_a_message_in_writing():
         assert reply.text
         notes += [note.name for note in reply.notes]
     assert any("message" in name for name in notes), notes
+
+
+@given(
+    st.lists(
+        st.builds(Words, st.text(alphabet="ab \n.", max_size=6))
+        | st.builds(Phrase, st.text(alphabet="ab .", min_size=1, max_size=6)),
+        max_size=8,
+    )
+)
+def test_the_pieces_joined_are_the_answer(thoughts):
+    pieces = []
+
+    async def think():
+        return await texting(lambda facts: Script(*thoughts)).answer_streaming(
+            turn(), pieces.append
+        )
+
+    reply = asyncio.run(think())
+    assert "".join(pieces) == reply.text
+
+
+async def test_pieces_come_as_they_are_thought():
+    pieces = []
+    brain = Script(Words("We are "), Words("open. "), Phrase("Anything else?"))
+    await texting(lambda facts: brain).answer_streaming(turn(), pieces.append)
+    assert pieces == ["We are", " open.", " Anything else?"]
