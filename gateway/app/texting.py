@@ -3,16 +3,23 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from aiohttp import web
 
 from agents.texting import build_text_agents
+from gateway.app.call_links import no_link
 from gateway.app.incoming_files import build_media_intake
 from gateway.app.mail import MIB, build_mail_intake, build_mailbox
 from gateway.app.more_webhooks import add_teams, add_websocket
-from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
+from gateway.app.transports import (
+    TypingSigns,
+    build_transports,
+    program_key,
+    read_secret,
+    telegram_token,
+)
 from gateway.channels.durable_reception import DurableReception
 from gateway.channels.fallback.after_calls import AfterCalls
 from gateway.channels.fallback.engine import Fallback
@@ -22,8 +29,11 @@ from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
+from gateway.channels.text_watchers import TextWatcher, TextWatchers
 from gateway.channels.websocket import WebSocketHub
 from gateway.config import Config
+from gateway.dialling.dialler import Dialler
+from gateway.dialling.voice_transport import VoiceTransport
 from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
 from gateway.http import room_rules as room_rules_routes
@@ -42,7 +52,7 @@ from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
-from gateway.rooms.text_desk import TextDesk
+from gateway.rooms.text_desk import InCall, TextDesk
 from gateway.sessions.routing import route
 from gateway.store.message_records import MessageRecord
 from gateway.store.store import Store
@@ -58,9 +68,19 @@ class TextSide:
     """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
 
     def __init__(
-        self, config: Config, store: Store, agents: Mapping[str, Agent], metrics: Metrics
+        self,
+        config: Config,
+        store: Store,
+        agents: Mapping[str, Agent],
+        metrics: Metrics,
+        dialler: Dialler | None = None,
+        call_link: Callable[[str], str] = no_link,
+        watchers: Sequence[TextWatcher] = (),
+        *,
+        in_call: InCall,
+        on_taken: Callable[[str], None],
     ) -> None:
-        """Raises `ConfigError`."""
+        """`in_call` and `on_taken` are the desk's. Raises `ConfigError`."""
         self._config = config
         self._store = store
         rooms = config.rooms
@@ -72,13 +92,17 @@ class TextSide:
         )
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store)
+        self._voice = None if dialler is None else VoiceTransport(dialler, store)
         self._transports = build_transports(config, store)
+        if self._voice is not None:
+            self._transports.append(self._voice)
         hubs = [one for one in self._transports if isinstance(one, WebSocketHub)]
         self._hub = hubs[0] if hubs else None
         tally = Tally(
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
         )
+        witnesses = TextWatchers([tally, *watchers])
         self.outbox = Outbox(
             store,
             self._transports,
@@ -89,17 +113,20 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
-            on_change=tally.changed,
+            on_change=witnesses.changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
-        self.letters = Letters(store, self.outbox, self._split, clock=time.time)
+        self.letters = Letters(
+            store, self.outbox, self._split, clock=time.time, has_buttons=self._has_buttons
+        )
         self.fallback = Fallback(
             store,
             self.letters,
             config.fallback,
             capabilities=self.outbox.capabilities,
             clock=time.time,
+            link=call_link,
             on_decided=tally.decided,
         )
         self.after_calls = AfterCalls(store, self.fallback)
@@ -113,9 +140,14 @@ class TextSide:
             mode=rooms.text_greeting,
             history_lines=rooms.history_lines,
             hooks=self.hooks,
+            in_call=in_call,
+            on_taken=on_taken,
             on_media=self._files.look if rooms.media.enabled else None,
             agent_named=lambda name: self.agents.get(name),
+            call_link=call_link,
             stream_for=self._stream_for,
+            capabilities=self.outbox.capabilities,
+            show_typing=TypingSigns(self._transports),
         )
         answers = KeywordAnswers(
             store,
@@ -129,7 +161,7 @@ class TextSide:
             on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
-            on_new=tally.received,
+            on_new=witnesses.received,
         )
         self._mail = build_mail_intake(config, self.reception, self._folder)
         self.mailbox = build_mailbox(config, self._mail)
@@ -147,6 +179,8 @@ class TextSide:
         await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()
+        if self._voice is not None:
+            await self._voice.start(self.outbox.receive)
         desk = asyncio.create_task(self.desk.run(), name="text desk")
         stack.push_async_callback(_end, desk)
         files = asyncio.create_task(self._files.run(), name="files")
@@ -231,6 +265,10 @@ class TextSide:
     def _stream_for(self, message: InboundMessage, message_id: str) -> TextStream | None:
         return None if self._hub is None else self._hub.stream_for(message, message_id)
 
+    def _has_buttons(self, channel: Channel) -> bool:
+        found = self.outbox.capabilities(channel)
+        return found is not None and found.buttons
+
     def _agent_for(self, number: str, channel: Channel) -> TextAgent | None:
         """Return who writes back: the agent of the number, if it can write; from a web page it is named itself."""
         if channel is Channel.WEBSOCKET and number in self.agents:
@@ -240,7 +278,7 @@ class TextSide:
 
     def _split(self, channel: Channel, text: str) -> tuple[str, ...]:
         capabilities = self.outbox.capabilities(channel)
-        if capabilities is None:
+        if capabilities is None or channel is Channel.VOICE:  # in two parts it would be two calls
             return (text,)
         if channel is Channel.SMS:
             return split(text, capabilities.text_limit)

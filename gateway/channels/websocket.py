@@ -1,8 +1,8 @@
 """Answers to whoever writes by WebSocket: shown while they are thought, kept until they are acknowledged.
 
 Frames are JSON objects with a `type`. To the client: `start`, `chunk`, `end` of one answer (`stream` is the
-message's id; `end` has the number by which it is asked for again, and the whole text, which counts), `error` (what
-was shown of this stream does not count). The outbox's table is the mailbox: a message is sent when it is there.
+message's id; `end` has the number by which it is asked for again, the whole text, which counts, and `buttons`),
+`error` (what was shown of this stream does not count). The outbox's table is the mailbox: a message is sent when it is there.
 """
 
 import asyncio
@@ -96,9 +96,9 @@ class Client:
                 {"type": "error", "stream": stream, "code": "agent.failed", "message": message}
             )
 
-    def end(self, seq: int, message_id: str, text: str) -> None:
+    def end(self, seq: int, message: OutboundMessage) -> None:
         """Send the end of an answer, and before it what was not sent piece by piece."""
-        frame = {"type": "end", "stream": message_id, "id": seq, "text": text}
+        frame = _end_frame(seq, message)
         if self._held is not None:
             self._held.append(frame)
             if len(self._held) > FRAMES_MOST:
@@ -109,15 +109,7 @@ class Client:
     async def missed(self, records: list[MessageRecord]) -> None:
         """Send what was missed; returns when it has gone out."""
         for record in records:
-            message = record.message
-            self._end(
-                {
-                    "type": "end",
-                    "stream": message.message_id,
-                    "id": record.seq,
-                    "text": message.text,
-                }
-            )
+            self._end(_end_frame(record.seq, record.message))
         self._drained.clear()
         if self._frames and not self.is_cut_off:
             await self._drained.wait()
@@ -145,6 +137,11 @@ class Client:
         self.put(frame)
 
 
+def _end_frame(seq: int, message: OutboundMessage) -> dict[str, Any]:
+    frame = {"type": "end", "stream": message.message_id, "id": seq, "text": message.text}
+    return frame | ({"buttons": list(message.buttons)} if message.buttons else {})
+
+
 class WebSocketHub:
     """A `Transport` of the channel `websocket`, and all of its clients. Belongs to the event loop."""
 
@@ -166,7 +163,9 @@ class WebSocketHub:
         """Return what the channel carries."""
         if channel is not Channel.WEBSOCKET:
             return None
-        return ChannelCapabilities(text_limit=TEXT_LIMIT, receipts=True, streaming=True)
+        return ChannelCapabilities(
+            text_limit=TEXT_LIMIT, buttons=True, receipts=True, typing=True, streaming=True
+        )
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """Give a message to whoever is there; it waits in the store for whoever is not. Raises `SendFailed`."""
@@ -179,7 +178,7 @@ class WebSocketHub:
             except StoreError as error:
                 raise SendFailed("store", str(error), may_retry=True) from error
             for client in tuple(self._clients.get((message.recipient, message.sender), ())):
-                client.end(seq, message.message_id, message.text)
+                client.end(seq, message)
         return Accepted(provider_id=message.message_id)
 
     async def close(self) -> None:

@@ -1,11 +1,12 @@
 """Writes to people: the line in the room first, then the messages it becomes, so that both say the same."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sqlalchemy import Connection
 
+from gateway.channels.choices import listed, usable
 from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import StoreError
 from gateway.model.messages import Channel, Media, OutboundMessage, Template
@@ -57,12 +58,19 @@ class Letters:
     """Writes letters. A crash at any point is made good by writing the same letter again."""
 
     def __init__(
-        self, database: Transactor, outbox: Accepts, split: Split, *, clock: Callable[[], float]
+        self,
+        database: Transactor,
+        outbox: Accepts,
+        split: Split,
+        *,
+        clock: Callable[[], float],
+        has_buttons: Callable[[Channel], bool] = lambda _channel: False,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._split = split
         self._clock = clock
+        self._has_buttons = has_buttons
 
     async def text_of(self, cause: str) -> str | None:
         """Return what was written for a cause; None if nothing was yet. Raises `StoreError`."""
@@ -73,6 +81,11 @@ class Letters:
 
     async def write(self, letter: Letter) -> tuple[Acknowledgement, ...]:
         """Write a letter; of one cause the first text holds. Raises `StoreError`, also for a full outbox."""
+        buttons = usable(letter.buttons)
+        if buttons and not self._has_buttons(letter.channel):
+            # In the timeline, too: the agent must know what "2" answers.
+            letter, buttons = replace(letter, text=listed(letter.text, buttons)), ()
+        letter = replace(letter, buttons=buttons)
         line_id, entry = text_lines.written(
             letter.room_id,
             letter.text,
@@ -105,6 +118,8 @@ class Letters:
     async def _send(self, letter: Letter, text: str) -> tuple[Acknowledgement, ...]:
         whole = f"{letter.opening}\n\n{text}" if letter.opening else text
         parts = [whole] if letter.template else list(self._split(letter.channel, whole))
+        if not parts and letter.media:
+            parts = [""]
         answers = []
         for number, part in enumerate(parts):
             # The first has the cause itself as its key: so it is found again by it.
@@ -120,6 +135,8 @@ class Letters:
                 template=letter.template,
                 media=letter.media if number == 0 else (),
                 not_after=letter.not_after,
+                # Under the last part, where the question is.
+                buttons=letter.buttons if number == len(parts) - 1 else (),
                 subject=letter.subject,
                 reply_to=letter.reply_to,
             )

@@ -3,20 +3,22 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import GatewayError, StoreError
-from gateway.model.messages import Channel, InboundMessage
-from gateway.model.text_agent import TextAgent, TextNote, TextTurn
+from gateway.model.messages import Channel, ChannelCapabilities, InboundMessage
+from gateway.model.text_agent import TextAgent, TextReply, TextTurn
 from gateway.model.text_stream import StreamsText, TextStream
-from gateway.rooms import text_lines
+from gateway.rooms import room_records, text_lines
 from gateway.rooms.hooks import Hooks, Point
 from gateway.rooms.letters import Letter, Letters, message_id
 from gateway.rooms.text_gate import Greeting, GreetingMode, TextGate
+from gateway.rooms.timeline import Kind
+from gateway.rooms.typing_sign import ShowTyping, typing_sign
 from gateway.store import inbox, media, room_access, room_lines
 from gateway.store.transactor import Transactor
 
@@ -36,6 +38,14 @@ THREADED = frozenset({Channel.EMAIL})
 
 AgentFor = Callable[[str, Channel], TextAgent | None]
 """Which agent writes back for a number or address of ours."""
+
+
+InCall = Callable[[str, InboundMessage], Awaitable[bool]]
+"""Offers a message to a call that goes on in the room; True if it was answered there. May take as long as the call."""
+
+
+async def _no_call(_room_id: str, _message: InboundMessage) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +71,22 @@ class TextDesk:
         mode: GreetingMode = GreetingMode.LEAD,
         history_lines: int = HISTORY_LINES,
         hooks: Hooks | None = None,
-        in_call: Callable[[str, InboundMessage], bool] = lambda _room_id, _message: False,
+        in_call: InCall = _no_call,
+        on_taken: Callable[[str], None] = lambda _room_id: None,
         on_media: Callable[[], None] | None = None,
         agent_named: Callable[[str], TextAgent | None] = lambda _name: None,
         stream_for: Callable[[InboundMessage, str], TextStream | None] = lambda _m, _id: None,
+        call_link: Callable[[str], str] = lambda _room_id: "",
+        capabilities: Callable[[Channel], ChannelCapabilities | None] = lambda _channel: None,
+        show_typing: ShowTyping | None = None,
     ) -> None:
         """What the desk asks others for.
 
-        `in_call` hands a message to a call that goes on in the room; True if one took it. `on_media` is told that files
-        wait to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
-        `stream_for` gives a way to show an answer while it is thought, by the id of the message that it will be.
+        `in_call` hands a message to a call that goes on in the room. `on_taken` hears of a room in which an agent
+        took a message for somebody. `on_media` is told that files wait to be fetched; None: files are not kept.
+        `agent_named` gives the agents that a room names itself. `stream_for` gives a way to show an answer while it
+        is thought, by the id of the message that it will be. `call_link` makes a one-time link by which the person
+        goes on by voice, empty if there is none.
         """
         self._database = database
         self._letters = letters
@@ -80,15 +96,21 @@ class TextDesk:
         self._history_lines = history_lines
         self._hooks = hooks or Hooks()
         self._in_call = in_call
+        self._on_taken = on_taken
         self._on_media = on_media
         self._agent_named = agent_named
         self._stream_for = stream_for
+        self._call_link = call_link
+        self._capabilities = capabilities
+        self._show_typing = show_typing
         self._wake = asyncio.Event()
         self._after_seq = 0
         self._lanes: dict[str, deque[_Task]] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._pending = 0
+        self._answered_in_calls: set[str] = set()
+        """Turns, one for each room at most, of which the store does not know it yet."""
 
     @property
     def pending(self) -> int:
@@ -220,17 +242,20 @@ class TextDesk:
     async def _answer(self, task: _Task) -> None:
         message, room_id = task.message, task.room_id
         agent = await self._agent_of(task)
-        cause = reply_cause(message)
+        cause = text_lines.reply_cause(message)
         text = await self._letters.text_of(cause)
+        choices: tuple[str, ...] = ()
         if text is None:
             verdicts = await self._hooks.call(Point.BEFORE_INBOUND, room_id, message=message)
-            if agent is not None and False not in verdicts and not self._in_call(room_id, message):
-                text = await self._think(agent, task)
+            is_wanted = agent is not None and False not in verdicts
+            if agent is not None and is_wanted and not await self._is_answered_in_call(task):
+                reply = await self._think(agent, task)
+                text, choices = reply.text, reply.choices
             await self._hooks.call(Point.AFTER_INBOUND, room_id, message=message)
             for verdict in await self._hooks.call(Point.BEFORE_OUTBOUND, room_id, text=text or ""):
                 text = "" if verdict is False else verdict if isinstance(verdict, str) else text
         if text and agent is not None:
-            await self._write(agent, task, text, cause)
+            await self._write(agent, task, text, cause, choices)
             await self._hooks.call(Point.AFTER_OUTBOUND, room_id, text=text)
         at = self._clock()
         await self._database.transact(
@@ -238,8 +263,24 @@ class TextDesk:
                 connection, message.provider, message.provider_id, at=at
             )
         )
+        self._answered_in_calls.discard(text_lines.turn_id(message))
 
-    async def _think(self, agent: TextAgent, task: _Task) -> str:
+    async def _is_answered_in_call(self, task: _Task) -> bool:
+        turn_id = text_lines.turn_id(task.message)
+        if turn_id in self._answered_in_calls:
+            # Said already; it was the store that failed after it.
+            return True
+        # A call may keep a message until its greeting is over: other rooms are answered meanwhile.
+        self._slots.release()
+        try:
+            is_answered = await self._in_call(task.room_id, task.message)
+        finally:
+            await self._slots.acquire()
+        if is_answered:
+            self._answered_in_calls.add(turn_id)
+        return is_answered
+
+    async def _think(self, agent: TextAgent, task: _Task) -> TextReply:
         message, room_id = task.message, task.room_id
         line_id, _ = text_lines.received(room_id, message)
         history = await self._database.read(
@@ -256,6 +297,8 @@ class TextDesk:
             text=message.text,
             media=message.media,
             history=history,
+            call_link=self._call_link(room_id),
+            capabilities=self._capabilities(message.channel),
         )
         if self._mode is GreetingMode.SEND and (greeting := await self._greeting_before(message)):
             # Before the agent thinks, who may need a while.
@@ -264,7 +307,10 @@ class TextDesk:
             )
         stream = self._stream_of(agent, message)
         try:
-            async with asyncio.timeout(ANSWER_BOUND_S):
+            async with (
+                asyncio.timeout(ANSWER_BOUND_S),
+                typing_sign(self._show_typing, message),
+            ):
                 if stream is not None and isinstance(agent, StreamsText):
                     if self._mode is GreetingMode.LEAD:
                         opening = await self._greeting_before(message)
@@ -279,12 +325,19 @@ class TextDesk:
                 "an agent failed in writing",
                 extra={"room_id": room_id, "agent": agent.name, "reason": repr(error)},
             )
-            return agent.apology
+            return TextReply(text=agent.apology)
         if reply.notes:
             await self._database.transact(
-                lambda connection: _put_notes(connection, room_id, message, reply.notes)
+                lambda connection: room_records.put_notes(
+                    connection, room_id, message, reply.notes, agent.name
+                )
             )
-        return reply.text
+            if any(note.name == Kind.MESSAGE_TAKEN.value for note in reply.notes):
+                self._on_taken(room_id)
+        if stream is not None and not reply.text:
+            # Nothing will come after what was begun.
+            stream.fail()
+        return reply
 
     def _stream_of(self, agent: TextAgent, message: InboundMessage) -> TextStream | None:
         """Return where an answer can be shown while it is thought; None where nothing can.
@@ -293,28 +346,24 @@ class TextDesk:
         """
         if self._hooks.has(Point.BEFORE_OUTBOUND) or not isinstance(agent, StreamsText):
             return None
-        return self._stream_for(message, message_id(reply_cause(message)))
+        return self._stream_for(message, message_id(text_lines.reply_cause(message)))
 
-    async def _write(self, agent: TextAgent, task: _Task, text: str, cause: str) -> None:
+    async def _write(
+        self, agent: TextAgent, task: _Task, text: str, cause: str, choices: tuple[str, ...]
+    ) -> None:
         message, room_id = task.message, task.room_id
         opening = ""
         if self._mode is GreetingMode.LEAD:
             opening = await self._greeting_before(message)
-        await self._letters.write(self._letter(agent, task, text, cause, opening))
+        letter = self._letter(agent, task, text, cause, opening)
+        await self._letters.write(replace(letter, buttons=choices))
         log.info("a message is answered", extra={"room_id": room_id, "agent": agent.name})
 
     async def _greeting_before(self, message: InboundMessage) -> str:
         """Return the greeting that this message was the occasion of, empty if there was none."""
-
-        def query(connection: Connection) -> str:
-            texts: list[str] = []
-            while text := room_lines.line_text(
-                connection, text_lines.greeting_id(message, len(texts))
-            ):
-                texts.append(text)
-            return "\n\n".join(texts)
-
-        return await self._database.read(query)
+        return await self._database.read(
+            lambda connection: room_records.greeting_before(connection, message)
+        )
 
     def _letter(
         self, agent: TextAgent, task: _Task, text: str, cause: str, opening: str = ""
@@ -353,16 +402,3 @@ class TextDesk:
                 by=by,
             )
         )
-
-
-def reply_cause(message: InboundMessage) -> str:
-    """Return the cause of the answer to a message."""
-    return f"reply:{text_lines.turn_id(message)}"
-
-
-def _put_notes(
-    connection: Connection, room_id: str, message: InboundMessage, notes: tuple[TextNote, ...]
-) -> None:
-    for number, note in enumerate(notes):
-        line_id, entry = text_lines.noted(room_id, message, note, number)
-        room_lines.append_line(connection, entry, entry_id=line_id)

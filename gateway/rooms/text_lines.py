@@ -14,6 +14,11 @@ def turn_id(message: InboundMessage) -> str:
     return digest("turn", message.provider, message.provider_id)
 
 
+def reply_cause(message: InboundMessage) -> str:
+    """Return the cause of the answer to a message."""
+    return f"reply:{turn_id(message)}"
+
+
 def digest(*parts: str) -> str:
     """Return a short id that is the same for the same parts."""
     joined = "".join(f"{len(part)}:{part}" for part in parts)
@@ -71,7 +76,9 @@ def greeting_id(message: InboundMessage, number: int) -> str:
     return f"g_{turn_id(message)}_{number}"
 
 
-def noted(room_id: str, message: InboundMessage, note: TextNote, number: int) -> tuple[str, Entry]:
+def noted(
+    room_id: str, message: InboundMessage, note: TextNote, number: int, agent: str
+) -> tuple[str, Entry]:
     """Return the line of the n-th thing that an agent recorded about a message, and its id."""
     is_known = note.name == Kind.MESSAGE_TAKEN.value
     return f"n_{turn_id(message)}_{number}"[:40], Entry(
@@ -79,7 +86,7 @@ def noted(room_id: str, message: InboundMessage, note: TextNote, number: int) ->
         call_id="",
         kind=Kind.MESSAGE_TAKEN if is_known else Kind.AGENT_EVENT,
         offset_ms=0.0,
-        facts={"at": message.received_at, "name": note.name, **note.facts},
+        facts={"at": message.received_at, "name": note.name, "agent": agent, **note.facts},
     )
 
 
