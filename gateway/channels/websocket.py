@@ -2,7 +2,8 @@
 
 Frames are JSON objects with a `type`. To the client: `start`, `chunk`, `end` of one answer (`stream` is the
 message's id; `end` has the number by which it is asked for again, the whole text, which counts, and `buttons`),
-`error` (what was shown of this stream does not count). The outbox's table is the mailbox: a message is sent when it is there.
+`error` (what was shown of this stream does not count). The outbox's table is the mailbox: a message is sent when it
+is there.
 """
 
 import asyncio

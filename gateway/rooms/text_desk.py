@@ -29,16 +29,11 @@ PENDING_MOST = 1_000
 """Messages in memory; the rest waits in the inbox on disk."""
 ANSWERS_AT_ONCE = 16
 ANSWER_BOUND_S = 60.0
-RETRY_S = 5.0
-RETRY_MOST_S = 300.0
+RETRY_S, RETRY_MOST_S = 5.0, 300.0
 HISTORY_LINES = 60
-
-THREADED = frozenset({Channel.EMAIL})
-"""Channels where an answer names what it answers."""
 
 AgentFor = Callable[[str, Channel], TextAgent | None]
 """Which agent writes back for a number or address of ours."""
-
 
 InCall = Callable[[str, InboundMessage], Awaitable[bool]]
 """Offers a message to a call that goes on in the room; True if it was answered there. May take as long as the call."""
@@ -340,10 +335,7 @@ class TextDesk:
         return reply
 
     def _stream_of(self, agent: TextAgent, message: InboundMessage) -> TextStream | None:
-        """Return where an answer can be shown while it is thought; None where nothing can.
-
-        A hook that may yet change or withhold the text must see all of it first.
-        """
+        """Return where an answer can be shown while it is thought; a hook that may change it must see it first."""
         if self._hooks.has(Point.BEFORE_OUTBOUND) or not isinstance(agent, StreamsText):
             return None
         return self._stream_for(message, message_id(text_lines.reply_cause(message)))
@@ -378,7 +370,9 @@ class TextDesk:
             by=agent.name,
             opening=opening,
             subject=task.message.subject,
-            reply_to=task.message.provider_id if task.message.channel in THREADED else "",
+            reply_to=task.message.provider_id
+            if task.message.channel in text_lines.THREADED
+            else "",
         )
 
     async def write(

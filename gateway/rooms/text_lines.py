@@ -8,6 +8,9 @@ from gateway.model.text_agent import TextNote
 from gateway.rooms.text_gate import Greeting, GreetingMode
 from gateway.rooms.timeline import Entry, Kind
 
+THREADED = frozenset({Channel.EMAIL})
+"""Channels where an answer names what it answers."""
+
 
 def turn_id(message: InboundMessage) -> str:
     """Return the id of the turn that a message is: the provider's id of it decides."""
