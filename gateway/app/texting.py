@@ -52,6 +52,7 @@ from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
+from gateway.rooms.pruner import Pruner
 from gateway.rooms.text_desk import InCall, TextDesk
 from gateway.sessions.routing import route
 from gateway.store.message_records import MessageRecord
@@ -131,6 +132,14 @@ class TextSide:
         )
         self.after_calls = AfterCalls(store, self.fallback)
         self._folder = MediaFolder(config.gateway.data_dir)
+        self._pruner = Pruner(
+            store,
+            store,
+            self._folder,
+            clock=time.time,
+            rooms_days=rooms.keep_days,
+            files_days=rooms.media.keep_days,
+        )
         self._files = build_media_intake(config, store, self._folder)
         self.desk = TextDesk(
             store,
@@ -139,6 +148,7 @@ class TextSide:
             clock=time.time,
             mode=rooms.text_greeting,
             history_lines=rooms.history_lines,
+            history_chars=rooms.history_chars,
             hooks=self.hooks,
             in_call=in_call,
             on_taken=on_taken,
@@ -185,6 +195,8 @@ class TextSide:
         stack.push_async_callback(_end, desk)
         files = asyncio.create_task(self._files.run(), name="files")
         stack.push_async_callback(_end, files)
+        pruning = asyncio.create_task(self._pruner.run(), name="pruning")
+        stack.push_async_callback(_end, pruning)
         if self.mailbox is not None:
             mailbox = asyncio.create_task(self.mailbox.run(), name="mailbox")
             stack.push_async_callback(_end, mailbox)

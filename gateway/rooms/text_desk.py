@@ -16,6 +16,7 @@ from gateway.model.text_stream import StreamsText, TextStream
 from gateway.rooms import room_records, text_lines
 from gateway.rooms.hooks import Hooks, Point
 from gateway.rooms.letters import Letter, Letters, message_id
+from gateway.rooms.memory import HISTORY_CHARS, bounded
 from gateway.rooms.text_gate import Greeting, GreetingMode, TextGate
 from gateway.rooms.timeline import Kind
 from gateway.rooms.typing_sign import ShowTyping, typing_sign
@@ -65,6 +66,7 @@ class TextDesk:
         clock: Callable[[], float],
         mode: GreetingMode = GreetingMode.LEAD,
         history_lines: int = HISTORY_LINES,
+        history_chars: int = HISTORY_CHARS,
         hooks: Hooks | None = None,
         in_call: InCall = _no_call,
         on_taken: Callable[[str], None] = lambda _room_id: None,
@@ -88,7 +90,7 @@ class TextDesk:
         self._agent_for = agent_for
         self._clock = clock
         self._mode = mode
-        self._history_lines = history_lines
+        self._history_lines, self._history_chars = history_lines, history_chars
         self._hooks = hooks or Hooks()
         self._in_call = in_call
         self._on_taken = on_taken
@@ -291,7 +293,7 @@ class TextDesk:
             person_name=message.sender_name,
             text=message.text,
             media=message.media,
-            history=history,
+            history=bounded(history, chars_most=self._history_chars),
             call_link=self._call_link(room_id),
             capabilities=self._capabilities(message.channel),
         )
