@@ -45,6 +45,10 @@ class Letter:
     """Sent before the text in the same message; stands in the timeline already."""
     template: Template | None = None
     media: tuple[Media, ...] = ()
+    buttons: tuple[str, ...] = ()
+    subject: str = ""
+    reply_to: str = ""
+    """The provider's id of the message that it answers."""
     not_before: float | None = None
     not_after: float | None = None
 
@@ -118,6 +122,8 @@ class Letters:
                 template=letter.template,
                 media=letter.media if number == 0 else (),
                 not_after=letter.not_after,
+                subject=letter.subject,
+                reply_to=letter.reply_to,
             )
             answer = await self._outbox.accept(message, not_before=letter.not_before)
             if answer.acceptance is Acceptance.FULL:

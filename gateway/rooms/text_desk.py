@@ -31,6 +31,9 @@ RETRY_S = 5.0
 RETRY_MOST_S = 300.0
 HISTORY_LINES = 60
 
+THREADED = frozenset({Channel.EMAIL})
+"""Channels where an answer names what it answers."""
+
 AgentFor = Callable[[str, Channel], TextAgent | None]
 """Which agent writes back for a number or address of ours."""
 
@@ -70,9 +73,11 @@ class TextDesk:
         on_taken: Callable[[str], None] = lambda _room_id: None,
         on_media: Callable[[], None] | None = None,
         agent_named: Callable[[str], TextAgent | None] = lambda _name: None,
+        call_link: Callable[[str], str] = lambda _room_id: "",
     ) -> None:
         """`on_taken` hears of a room in which an agent took a message for somebody. `on_media` is told that files wait
-        to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
+        to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself. `call_link`
+        makes a one-time link by which the person goes on by voice, empty if there is none.
         """
         self._database = database
         self._letters = letters
@@ -85,6 +90,7 @@ class TextDesk:
         self._on_taken = on_taken
         self._on_media = on_media
         self._agent_named = agent_named
+        self._call_link = call_link
         self._wake = asyncio.Event()
         self._after_seq = 0
         self._lanes: dict[str, deque[_Task]] = {}
@@ -277,6 +283,7 @@ class TextDesk:
             text=message.text,
             media=message.media,
             history=history,
+            call_link=self._call_link(room_id),
         )
         if self._mode is GreetingMode.SEND and (greeting := await self._greeting_before(message)):
             # Before the agent thinks, who may need a while.
@@ -333,6 +340,8 @@ class TextDesk:
             cause=cause,
             by=agent.name,
             opening=opening,
+            subject=task.message.subject,
+            reply_to=task.message.provider_id if task.message.channel in THREADED else "",
         )
 
     async def write(

@@ -41,6 +41,7 @@ def received(room_id: str, message: InboundMessage) -> tuple[str, Entry]:
             "sender": message.sender,
             "recipient": message.recipient,
             "media": len(message.media),
+            **({"subject": message.subject} if message.subject else {}),
         },
     )
 
