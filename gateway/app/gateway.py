@@ -59,7 +59,9 @@ class Gateway:
         self.config = config
         self.metrics = Metrics()
         self.store = Store(
-            config.gateway.data_dir, on_backlog=lambda n: self.metrics.store_backlog.set(n)
+            config.gateway.data_dir,
+            on_backlog=lambda n: self.metrics.store_backlog.set(n),
+            country=config.fallback.country,
         )
         self.hearing = HearingHub(silero_vad_model())
         self.speech = SpeechPool(config.speech)
@@ -131,7 +133,7 @@ class Gateway:
             load=self.load,
             placed=placed,
         )
-        self.running.join(self.registry, lambda name: name in self.texting.agents)
+        self.running.join(self.registry, lambda: self.texting.agents)
         self.recorder.watch(self.dialler)
         self.telephony_file = config.gateway.data_dir / "telephony.json"
         self.sip: WorkerEndpoint | None = None

@@ -1,7 +1,7 @@
 """The calls that go on, as those who write see them: who answers a message now, who says a line."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from gateway.errors import CallNotFound
 from gateway.model.messages import InboundMessage
@@ -38,17 +38,17 @@ class RunningCalls:
 
     def __init__(self) -> None:
         self._registry: SessionRegistry | None = None
-        self._can_write: Callable[[str], bool] = lambda _name: False
+        self._can_write: Callable[[], Collection[str]] = tuple
 
-    def join(self, registry: SessionRegistry, can_write: Callable[[str], bool]) -> None:
-        """Use this registry; `can_write` tells of an agent by its name whether it answers what is written."""
+    def join(self, registry: SessionRegistry, can_write: Callable[[], Collection[str]]) -> None:
+        """Use this registry; `can_write` names the agents that answer what is written."""
         self._registry = registry
         self._can_write = can_write
 
     async def answers(self, room_id: str, message: InboundMessage) -> bool:
         """Give a message to the call of its room; whether it was answered there."""
         session = self._session_in(room_id)
-        if session is None or not self._can_write(session.agent.name):
+        if session is None or session.agent.name not in self._can_write():
             return False
         _, line = text_lines.received(room_id, message)
         facts = {

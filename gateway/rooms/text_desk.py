@@ -76,8 +76,8 @@ class TextDesk:
         call_link: Callable[[str], str] = lambda _room_id: "",
     ) -> None:
         """`on_taken` hears of a room in which an agent took a message for somebody. `on_media` is told that files wait
-        to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself. `call_link`
-        makes a one-time link by which the person goes on by voice, empty if there is none.
+        to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
+        `call_link` makes a one-time link by which the person goes on by voice, empty if there is none.
         """
         self._database = database
         self._letters = letters
