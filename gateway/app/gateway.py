@@ -62,7 +62,9 @@ class Gateway:
         self.config = config
         self.metrics = Metrics()
         self.store = Store(
-            config.gateway.data_dir, on_backlog=lambda n: self.metrics.store_backlog.set(n)
+            config.gateway.data_dir,
+            on_backlog=lambda n: self.metrics.store_backlog.set(n),
+            country=config.fallback.country,
         )
         self.hearing = HearingHub(silero_vad_model())
         self.speech = SpeechPool(config.speech)

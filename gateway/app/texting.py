@@ -92,7 +92,7 @@ class TextSide:
             {point: [load_hook(name) for name in names] for point, names in rooms.hooks.items()}
         )
         self.call_hooks = CallHooks(self.hooks)
-        self.call_rules = CallRules(store)
+        self.call_rules = CallRules(store, config.fallback.country)
         self._voice = None if dialler is None else VoiceTransport(dialler, store)
         self._transports = build_transports(config, store)
         if self._voice is not None:

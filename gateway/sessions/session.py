@@ -66,7 +66,9 @@ class Session:
         self._around = around
         self._inbox: Inbox[messages.Message] = Inbox()
         self._screen = Screen(leg)
-        self._life = Life(offered.call_id, self._state_changed)
+        self._life = Life(
+            offered.call_id, self._screen.state, lambda state: self.crossing.state_changed(state)
+        )
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
         self._answering = Answering(leg, ear, self._timers, placed)
@@ -158,10 +160,6 @@ class Session:
     def hang_up(self, cause: HangupCause) -> None:
         """End the call at once."""
         self._post(messages.HangUpAsked(cause))
-
-    def _state_changed(self, state: SessionState) -> None:
-        self._screen.state(state)
-        self.crossing.state_changed(state)
 
     def _post(self, message: messages.Message) -> None:
         self._inbox.post(message)
@@ -282,7 +280,6 @@ class Session:
         self._life.apply(Trigger.PREPARED)
         if self._life.is_over:
             return
-        self._greeting = message.audio.speech
         if message.audio.speech is not None:
             self._words.greet(message.audio.speech, message.audio.source.value)
         if (early := self._answering.ready()) is not None:
