@@ -88,6 +88,7 @@ class Gateway:
             self.metrics,
             self.dialler,
             build_links(config),
+            self.observing.text_watchers(),
         )
         self.load = LoadWatch(
             config.overload,
@@ -162,7 +163,7 @@ class Gateway:
             stack.push_async_callback(voice.close)
         stack.push_async_callback(self.phrases.close)
         await self.phrases.load_clips()
-        await self.prepare_phrases(self.config.agents)
+        await self.prepare_phrases(self.config, self.config.agents)
         stack.push_async_callback(self._close_agents)
         for agent in self.agents.values():
             await agent.start()
@@ -289,7 +290,7 @@ class Gateway:
         await self.changeover.close()
         await close_agents(self.agents)
 
-    async def prepare_phrases(self, sections: Mapping[str, AgentSection]) -> None:
+    async def prepare_phrases(self, config: Config, sections: Mapping[str, AgentSection]) -> None:
         """Load files, and render what calls of these agents may need at once. Raises `AssetError`."""
         texts: list[str] = []
         for section in sections.values():
@@ -298,7 +299,7 @@ class Gateway:
             else:
                 texts.append(section.greeting)
             texts += [section.goodbye, section.apology]
-        texts += self.observing.recordings.phrases()
+        texts += self.observing.recordings.phrases(config)
         with ProgressBar("greetings") as bar:
             await self.phrases.render_ahead(texts, bar.update)
 

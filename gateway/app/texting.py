@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -22,6 +22,7 @@ from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
+from gateway.channels.text_watchers import TextWatcher, TextWatchers
 from gateway.config import Config
 from gateway.dialling.dialler import Dialler
 from gateway.dialling.voice_transport import VoiceTransport
@@ -65,9 +66,11 @@ class TextSide:
         metrics: Metrics,
         dialler: Dialler | None = None,
         call_link: Callable[[str], str] = no_link,
+        watchers: Sequence[TextWatcher] = (),
     ) -> None:
         """Raises `ConfigError`."""
         self._config = config
+        self._sections = dict(config.agents)
         self._store = store
         rooms = config.rooms
         self.agents: dict[str, TextAgent] = build_text_agents(
@@ -86,6 +89,7 @@ class TextSide:
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
         )
+        witnesses = TextWatchers([tally, *watchers])
         self.outbox = Outbox(
             store,
             self._transports,
@@ -96,7 +100,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
-            on_change=tally.changed,
+            on_change=witnesses.changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -137,7 +141,7 @@ class TextSide:
             on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
-            on_new=tally.received,
+            on_new=witnesses.received,
         )
         self._stack = AsyncExitStack()
 
@@ -173,7 +177,7 @@ class TextSide:
         outbox_routes.add_routes(app, self.outbox)
         media_routes.add_routes(app, self._store, self._folder)
         room_rules_routes.add_routes(
-            app, self._store, agents=config.agents, on_change=self.call_rules.refresh
+            app, self._store, agents=self._sections, on_change=self.call_rules.refresh
         )
         if config.twilio.is_on:
             TwilioWebhooks(
@@ -209,6 +213,8 @@ class TextSide:
             }
         self.agents = made
         self._config = config
+        self._sections.clear()
+        self._sections.update(config.agents)
 
     async def settle(self, bound_s: float) -> None:
         """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""

@@ -13,12 +13,14 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
 from gateway.config.channels import ChannelsSection
+from gateway.config.event_webhooks import EventWebhookSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
 from gateway.config.overload import OverloadSection
 from gateway.config.recording import RecordingMode, RecordingSection
 from gateway.config.rooms import RoomsSection
 from gateway.config.section import Section, network_of, web_address
+from gateway.config.tracing import TracingSection
 from gateway.config.trunks import DiallingSection, TrunkSection
 from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
@@ -347,6 +349,9 @@ class Config(Section):
     )
     """First match wins; a number that matches none is refused with 404."""
     recording: RecordingSection = Field(default_factory=RecordingSection)
+    event_webhooks: dict[str, EventWebhookSection] = Field(default_factory=dict)
+    """Programs that are told of calls and messages, by a name for each."""
+    tracing: TracingSection = Field(default_factory=TracingSection)
 
     @model_validator(mode="after")
     def _routes(self) -> "Config":

@@ -9,9 +9,10 @@ from typing import Protocol
 from gateway.config import AgentBase, NumberSection
 from gateway.errors import CallNotFound, HearingFull
 from gateway.model.endpoint import Leg, LegListener
-from gateway.model.events import Direction, LegEvent, Offered
+from gateway.model.events import Direction, EndpointKind, LegEvent, Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent
+from gateway.rejections import By, rejections
 from gateway.rooms.access import ChannelAccess
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions.chronicle import Chronicle
@@ -137,6 +138,8 @@ class SessionRegistry:
             return self._refuse(leg, offered, HangupCause.NOT_ALLOWED)
         name = self._agent_of(offered)
         if name is None or name not in self._agents:
+            if offered.endpoint is EndpointKind.SIP and placed is None:
+                rejections.note(offered.source, by=By.SIP, reason="no_route")
             return self._refuse(leg, offered, HangupCause.NO_ROUTE)
         if self._is_too_busy(offered):
             return self._refuse(leg, offered, HangupCause.OVERLOADED)
