@@ -83,6 +83,7 @@ class Gateway:
             agent_for=lambda number: route(self.config.numbers, number),
             placed=placed,
             clock=time.time,
+            on_refused=lambda rule: self.metrics.dials_refused.labels(rule).inc(),
         )
         self.texting = TextSide(
             config,
