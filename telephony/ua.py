@@ -123,7 +123,7 @@ class UserAgent:
     def allow(self, config: Config) -> None:
         """Let only the networks of `config` reach the listeners from now on. Raises `EndpointError`.
 
-        Connections that are there already (TCP) keep the networks of when they came.
+        Connections that are there already (TCP) keep the networks of when they came. What fails changes nothing.
         """
         program = source_filter.build_program(_networks(config))
         for listener in self.listeners:

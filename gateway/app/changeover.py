@@ -39,7 +39,6 @@ class Changeover:
             for name, section in new.agents.items()
             if running.turns != new.turns or running.agents.get(name) != section
         }
-        gateway.observing.recordings.check(new)
         made = gateway.make_agents(new.model_copy(update={"agents": sections}))
         try:
             for agent in made.values():
@@ -75,8 +74,9 @@ class Changeover:
                 max_call_s=config.gateway.max_call_s,
             ),
         )
-        gateway.observing.recordings.replace(config)
+        gateway.dialler.replace_rules(config.dialling)
         gateway.texting.replace(config, old, gateway.agents)
+        gateway.observing.recordings.replace(config)
         if gateway.desk is not None:
             gateway.desk.replace_agents(tuple(config.agents))
         if gateway.sip is not None:

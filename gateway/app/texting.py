@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from aiohttp import web
 
 from agents.texting import build_text_agents
+from gateway.app.call_links import no_link
 from gateway.app.incoming_files import build_media_intake
+from gateway.app.mail import MIB, build_mail_intake, build_mailbox
 from gateway.app.more_webhooks import add_teams
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
 from gateway.channels.durable_reception import DurableReception
@@ -21,7 +23,10 @@ from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
+from gateway.channels.text_watchers import TextWatcher, TextWatchers
 from gateway.config import Config
+from gateway.dialling.dialler import Dialler
+from gateway.dialling.voice_transport import VoiceTransport
 from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
 from gateway.http import room_rules as room_rules_routes
@@ -39,7 +44,7 @@ from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
-from gateway.rooms.text_desk import TextDesk
+from gateway.rooms.text_desk import InCall, TextDesk
 from gateway.sessions.routing import route
 from gateway.store.message_records import MessageRecord
 from gateway.store.store import Store
@@ -55,11 +60,20 @@ class TextSide:
     """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
 
     def __init__(
-        self, config: Config, store: Store, agents: Mapping[str, Agent], metrics: Metrics
+        self,
+        config: Config,
+        store: Store,
+        agents: Mapping[str, Agent],
+        metrics: Metrics,
+        dialler: Dialler | None = None,
+        call_link: Callable[[str], str] = no_link,
+        watchers: Sequence[TextWatcher] = (),
+        *,
+        in_call: InCall,
+        on_taken: Callable[[str], None],
     ) -> None:
-        """Raises `ConfigError`."""
+        """`in_call` and `on_taken` are the desk's. Raises `ConfigError`."""
         self._config = config
-        self._sections = dict(config.agents)
         self._store = store
         rooms = config.rooms
         self.agents: dict[str, TextAgent] = build_text_agents(
@@ -70,11 +84,15 @@ class TextSide:
         )
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store)
+        self._voice = None if dialler is None else VoiceTransport(dialler, store)
         self._transports = build_transports(config, store)
+        if self._voice is not None:
+            self._transports.append(self._voice)
         tally = Tally(
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
         )
+        witnesses = TextWatchers([tally, *watchers])
         self.outbox = Outbox(
             store,
             self._transports,
@@ -85,7 +103,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
-            on_change=tally.changed,
+            on_change=witnesses.changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -96,6 +114,7 @@ class TextSide:
             config.fallback,
             capabilities=self.outbox.capabilities,
             clock=time.time,
+            link=call_link,
             on_decided=tally.decided,
         )
         self.after_calls = AfterCalls(store, self.fallback)
@@ -109,8 +128,11 @@ class TextSide:
             mode=rooms.text_greeting,
             history_lines=rooms.history_lines,
             hooks=self.hooks,
+            in_call=in_call,
+            on_taken=on_taken,
             on_media=self._files.look if rooms.media.enabled else None,
-            agent_named=self.agents.get,
+            agent_named=lambda name: self.agents.get(name),
+            call_link=call_link,
         )
         answers = KeywordAnswers(
             store,
@@ -124,8 +146,10 @@ class TextSide:
             on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
-            on_new=tally.received,
+            on_new=witnesses.received,
         )
+        self._mail = build_mail_intake(config, self.reception, self._folder)
+        self.mailbox = build_mailbox(config, self._mail)
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
@@ -140,10 +164,15 @@ class TextSide:
         await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()
+        if self._voice is not None:
+            await self._voice.start(self.outbox.receive)
         desk = asyncio.create_task(self.desk.run(), name="text desk")
         stack.push_async_callback(_end, desk)
         files = asyncio.create_task(self._files.run(), name="files")
         stack.push_async_callback(_end, files)
+        if self.mailbox is not None:
+            mailbox = asyncio.create_task(self.mailbox.run(), name="mailbox")
+            stack.push_async_callback(_end, mailbox)
         stack.push_async_callback(self.call_hooks.close)
         stack.push_async_callback(self.after_calls.close, AFTER_CALLS_S)
         self.after_calls.start()
@@ -158,7 +187,7 @@ class TextSide:
         outbox_routes.add_routes(app, self.outbox)
         media_routes.add_routes(app, self._store, self._folder)
         room_rules_routes.add_routes(
-            app, self._store, agents=self._sections, on_change=self.call_rules.refresh
+            app, self._store, agents=lambda: self._config.agents, on_change=self.call_rules.refresh
         )
         if config.twilio.is_on:
             TwilioWebhooks(
@@ -169,7 +198,12 @@ class TextSide:
                 twilio_answers_keywords=config.twilio.answers_keywords,
             ).add_routes(app)
         if config.channels.webhook.secret_file is not None:
-            ProgramHooks(self.reception, [program_key(config)]).add_routes(app)
+            ProgramHooks(
+                self.reception,
+                [program_key(config)],
+                mail=self._mail,
+                mail_most=config.channels.email.imap.size_mb * MIB,
+            ).add_routes(app)
         telegram = config.channels.telegram
         if telegram.webhook_secret_file is not None and telegram.bot_token_file is not None:
             secret = read_secret(
@@ -194,8 +228,6 @@ class TextSide:
             }
         self.agents = made
         self._config = config
-        self._sections.clear()
-        self._sections.update(config.agents)
 
     async def settle(self, bound_s: float) -> None:
         """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""
@@ -220,7 +252,7 @@ class TextSide:
 
     def _split(self, channel: Channel, text: str) -> tuple[str, ...]:
         capabilities = self.outbox.capabilities(channel)
-        if capabilities is None:
+        if capabilities is None or channel is Channel.VOICE:  # in two parts it would be two calls
             return (text,)
         if channel is Channel.SMS:
             return split(text, capabilities.text_limit)

@@ -22,6 +22,10 @@ class Role(StrEnum):
     AGENT = "agent"
 
 
+CALL_LINK = "[call link]"
+"""Stands in an agent's words for a link that it need not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """One line of the room's conversation, as it was really said or heard."""
@@ -46,6 +50,8 @@ class CallFacts:
     """Earlier lines of the room, oldest first, bounded; ends with this call's greeting."""
     purpose: str = ""
     """Why we called, if we did: for the agent, not to be read out."""
+    may_offer_call: bool = False
+    """In writing: what stands for `CALL_LINK` becomes a link by which the person can go on by voice."""
 
 
 # What happens on the line -------------------------------------------------------------------------
@@ -115,6 +121,15 @@ class PlaybackStarted:
     playback_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class SaidByOther:
+    """Somebody else, such as an operator, had this said in the agent's name; it is queued, as by `Line.say`."""
+
+    at_s: float
+    playback_id: int
+    speech: Speech
+
+
 LineEvent = (
     CallerStarted
     | CallerStopped
@@ -123,6 +138,7 @@ LineEvent = (
     | TextTyped
     | PlaybackStarted
     | PlaybackEnded
+    | SaidByOther
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.config import Config, NumberSection
 from gateway.config.recording import RecordingMode
-from gateway.errors import ConfigError, RecordingNotRunning
+from gateway.errors import RecordingFailed, RecordingNotRunning
 from gateway.media.hearing import Ear
 from gateway.metrics import Metrics
 from gateway.model.events import Direction, Offered
@@ -33,11 +33,8 @@ class RecordingDesk:
         """Raises `ConfigError` when the format cannot be written here."""
         self._section = config.recording
         self._numbers: Sequence[NumberSection] = config.numbers
-        self._agents = config.agents
         self._metrics = metrics
-        self.is_wanted = _is_wanted(config.numbers)
-        if self.is_wanted:
-            check_format(self._section.format)
+        check_format(self._section.format)
         folder = self._section.files_dir or config.gateway.data_dir / "recordings"
         self._library = Library(folder)
         self._writer = TapeWriter(
@@ -50,9 +47,12 @@ class RecordingDesk:
 
     async def start(self) -> None:
         """Make the folder, finish what a crash left, begin to prune. Raises `GatewayError`."""
-        if not self.is_wanted and not self._library.folder.is_dir():
-            return
-        repaired = await asyncio.to_thread(self._library.prepare)
+        try:
+            repaired = await asyncio.to_thread(self._library.prepare)
+        except RecordingFailed:
+            if any(row.recording is not RecordingMode.OFF for row in self._numbers):
+                raise
+            repaired = 0  # nothing is recorded that would need the folder
         if repaired:
             log.warning("recordings that a crash left are finished", extra={"files": repaired})
         self._writer.start()
@@ -80,18 +80,9 @@ class RecordingDesk:
                 log.error("old recordings cannot be deleted", extra={"reason": str(error)})
             await asyncio.sleep(PRUNE_EVERY_S)
 
-    def check(self, config: Config) -> None:
-        """Raises `ConfigError` if `replace` cannot take up this configuration."""
-        if not self.is_wanted and _is_wanted(config.numbers):
-            raise ConfigError(
-                "numbers: recording is switched on, and no number was recorded before; "
-                "restart the gateway for that"
-            )
-
     def replace(self, config: Config) -> None:
-        """Record by these numbers from now on."""
+        """Take up other numbers; calls that go on keep their recording."""
         self._numbers = config.numbers
-        self._agents = config.agents
 
     # For sessions -------------------------------------------------------------------------------------
 
@@ -122,7 +113,7 @@ class RecordingDesk:
         return tape
 
     def phrases(self, config: Config) -> list[str]:
-        """Return the greetings that are to be rendered ahead for a configuration."""
+        """Return the greetings of a configuration that are to be rendered ahead."""
         texts = []
         for row in config.numbers:
             greeting = config.agents[row.agent].greeting
@@ -179,7 +170,3 @@ class RecordingDesk:
     async def delete(self, call_id: str) -> bool:
         """Delete a finished recording; False if there is none."""
         return await asyncio.to_thread(self._library.delete, call_id)
-
-
-def _is_wanted(numbers: Sequence[NumberSection]) -> bool:
-    return any(row.recording is not RecordingMode.OFF for row in numbers)

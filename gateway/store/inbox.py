@@ -1,6 +1,8 @@
 """What people wrote to us, written down before the provider is answered, once for each of its message ids."""
 
-from sqlalchemy import Connection, func, insert, select, update
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from gateway.model.messages import Channel, InboundMessage
 from gateway.store.clean import clean
@@ -8,13 +10,21 @@ from gateway.store.identity import LONGEST
 from gateway.store.message_records import media_row, to_media
 from gateway.store.schema_messages import inbox
 
+# Made once, because making a statement takes longer than running it.
+_KNOWN = select(inbox.c.seq).where(
+    inbox.c.provider == bindparam("of_provider"), inbox.c.provider_id == bindparam("of_id")
+)
+_PROCESSED = (
+    update(inbox)
+    .where(inbox.c.provider == bindparam("of_provider"), inbox.c.provider_id == bindparam("of_id"))
+    .values(processed_at=bindparam("at"))
+)
+
 
 def receive(connection: Connection, message: InboundMessage) -> bool:
     """Write an inbound message down; False if it is there already: `waiting` tells whether a room has it."""
-    known = select(inbox.c.seq).where(
-        inbox.c.provider == message.provider, inbox.c.provider_id == message.provider_id
-    )
-    if connection.execute(known).first() is not None:
+    of = {"of_provider": message.provider, "of_id": message.provider_id}
+    if connection.execute(_KNOWN, of).first() is not None:
         return False
     connection.execute(
         insert(inbox).values(
@@ -47,31 +57,32 @@ def waiting(
     return [
         (
             row.seq,
-            InboundMessage(
-                provider=row.provider,
-                provider_id=row.provider_id,
-                channel=Channel(row.channel),
-                sender=row.sender,
-                sender_name=row.sender_name,
-                recipient=row.recipient,
-                text=row.text,
-                media=to_media(row.media),
-                received_at=row.received_at,
-                subject=row.subject,
-                reply_to=row.reply_to,
-            ),
+            to_inbound(row),
         )
         for row in rows
     ]
 
 
+def to_inbound(row: Row[Any]) -> InboundMessage:
+    """Return a row of the inbox as the message that it is."""
+    return InboundMessage(
+        provider=row.provider,
+        provider_id=row.provider_id,
+        channel=Channel(row.channel),
+        sender=row.sender,
+        sender_name=row.sender_name,
+        recipient=row.recipient,
+        text=row.text,
+        media=to_media(row.media),
+        received_at=row.received_at,
+        subject=row.subject,
+        reply_to=row.reply_to,
+    )
+
+
 def processed(connection: Connection, provider: str, provider_id: str, *, at: float) -> None:
     """The room has it."""
-    connection.execute(
-        update(inbox)
-        .where(inbox.c.provider == provider, inbox.c.provider_id == provider_id)
-        .values(processed_at=at)
-    )
+    connection.execute(_PROCESSED, {"of_provider": provider, "of_id": provider_id, "at": at})
 
 
 def last_inbound_at(

@@ -3,7 +3,7 @@
 Every function takes the caller's connection, with a transaction begun.
 """
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
@@ -11,28 +11,63 @@ from gateway.model.messages import Channel, InboundMessage
 from gateway.rooms.timeline import Entry, Kind
 from gateway.store.clean import clean
 from gateway.store.identity import address_key, is_nobody, normalise
-from gateway.store.people import person_key
+from gateway.store.people import person_key, person_keys
 from gateway.store.schema import rooms, timeline
 from gateway.store.schema_messages import messages
 
 KEY_LONGEST = 255
 
+# Made once, because making a statement takes longer than running it.
+_ANSWERED = (
+    select(messages.c.room_id)
+    .where(
+        messages.c.channel == bindparam("channel"),
+        messages.c.recipient == bindparam("theirs"),
+        messages.c.sender == bindparam("ours"),
+    )
+    .order_by(messages.c.seq.desc())
+    .limit(1)
+)
+_LINE = select(timeline.c.text).where(timeline.c.entry_id == bindparam("entry_id"))
+_LAST_SEQ = (
+    select(rooms.c.last_seq).where(rooms.c.room_id == bindparam("room_id")).with_for_update()
+)
+_RAISED = (
+    update(rooms)
+    .where(rooms.c.room_id == bindparam("of_room"))
+    .values(last_seq=bindparam("new_last_seq"))
+)
+_SPOKEN_BY = (
+    select(timeline.c.seq)
+    .where(timeline.c.room_id == bindparam("room_id"), timeline.c.role == bindparam("role"))
+    .limit(1)
+)
+
 
 def room_of_message(connection: Connection, message: InboundMessage, *, at: float) -> str:
     """Return the room in which a message belongs, made if the person never turned to us before.
 
-    An answer goes to the room from which this address was last written to, whatever number of ours had the
-    call; anything else to the room of the person and the number written to.
+    An answer goes to the room of the message that it answers, else to that from which this address was last written
+    to, whatever number of ours had the call; anything else to the room of the person and the number written to.
     """
+    if message.reply_to:
+        threaded = connection.execute(
+            select(messages.c.room_id).where(
+                messages.c.message_id == message.reply_to,
+                messages.c.channel == message.channel.value,
+                # Only whom it was written to answers it: an id could have been overheard.
+                func.lower(messages.c.recipient) == message.sender.lower(),
+            )
+        ).scalar()
+        if threaded:
+            return str(threaded)
     answered = connection.execute(
-        select(messages.c.room_id)
-        .where(
-            messages.c.channel == message.channel.value,
-            messages.c.recipient == message.sender,
-            messages.c.sender == message.recipient,
-        )
-        .order_by(messages.c.seq.desc())
-        .limit(1)
+        _ANSWERED,
+        {
+            "channel": message.channel.value,
+            "theirs": message.sender,
+            "ours": message.recipient,
+        },
     ).scalar()
     if answered:
         return str(answered)
@@ -48,11 +83,9 @@ def room_of(
     number = normalise(number)
     person = person_key(connection, address_key(channel, address))[:KEY_LONGEST]
     if not is_nobody(person):
-        found = connection.execute(
-            select(rooms.c.room_id).where(rooms.c.number == number, rooms.c.person == person)
-        ).scalar()
+        found = room_of_person(connection, number=number, person=person)
         if found is not None:
-            return str(found)
+            return found
     room_id = new_room_id()
     connection.execute(
         insert(rooms).values(
@@ -65,13 +98,29 @@ def room_of(
     return room_id
 
 
+def room_of_person(connection: Connection, *, number: str, person: str) -> str | None:
+    """Return the room of a person, by any of their keys, at our number; None if there is none.
+
+    Of rooms from before the person's addresses were linked it is the one of the person's first key, else
+    the oldest.
+    """
+    keys = person_keys(connection, person)
+    return connection.execute(
+        select(rooms.c.room_id)
+        .where(rooms.c.number == number, rooms.c.person.in_(keys))
+        .order_by(
+            case((rooms.c.person == person_key(connection, person), 0), else_=1),
+            rooms.c.created_at,
+            rooms.c.room_id,
+        )
+        .limit(1)
+    ).scalar()
+
+
 def append_line(connection: Connection, entry: Entry, *, entry_id: str) -> bool:
     """Add a line to its room's timeline; False if a line of this id is there already."""
-    room = connection.execute(
-        select(rooms.c.last_seq).where(rooms.c.room_id == entry.room_id).with_for_update()
-    ).first()
-    known = select(timeline.c.seq).where(timeline.c.entry_id == entry_id)
-    if connection.execute(known).first() is not None:
+    room = connection.execute(_LAST_SEQ, {"room_id": entry.room_id}).first()
+    if has_line(connection, entry_id):
         return False
     if room is None:
         # Its own write was lost in an overflow: the line matters more.
@@ -94,7 +143,7 @@ def append_line(connection: Connection, entry: Entry, *, entry_id: str) -> bool:
             facts=dict(entry.facts),
         )
     )
-    connection.execute(update(rooms).where(rooms.c.room_id == entry.room_id).values(last_seq=seq))
+    connection.execute(_RAISED, {"of_room": entry.room_id, "new_last_seq": seq})
     return True
 
 
@@ -115,22 +164,18 @@ def said_before(
 
 def was_greeted(connection: Connection, room_id: str) -> bool:
     """Whether any agent has said anything in the room."""
-    said = select(timeline.c.seq).where(
-        timeline.c.room_id == room_id, timeline.c.role == Role.AGENT.value
-    )
-    return connection.execute(said.limit(1)).first() is not None
+    told = {"room_id": room_id, "role": Role.AGENT.value}
+    return connection.execute(_SPOKEN_BY, told).first() is not None
 
 
 def has_line(connection: Connection, entry_id: str) -> bool:
     """Whether a line of this id is in any timeline."""
-    known = select(timeline.c.seq).where(timeline.c.entry_id == entry_id)
-    return connection.execute(known).first() is not None
+    return connection.execute(_LINE, {"entry_id": entry_id}).first() is not None
 
 
 def line_text(connection: Connection, entry_id: str) -> str | None:
     """Return the text of a line; None if there is none of this id."""
-    found = select(timeline.c.text).where(timeline.c.entry_id == entry_id)
-    text = connection.execute(found).scalar()
+    text = connection.execute(_LINE, {"entry_id": entry_id}).scalar()
     return None if text is None else str(text)
 
 
