@@ -102,7 +102,9 @@ class Installation:
         if not layout.is_staged and system.is_running(self._runner):
             for unit in system.active_units(self._runner):
                 steps.append(Run(("systemctl", "stop", unit), may_fail=True))
-            steps.append(Run(("systemctl", "disable", "offhook.service"), may_fail=True))
+        # What `systemctl enable` made, of every instance.
+        wanted = layout.at("/etc/systemd/system").glob("*.wants/offhook*.service")
+        steps += [Gone(path) for path in sorted(wanted) if _is_ours(path.stem.replace("@", "-"))]
         steps += [Gone(path) for path in layout.system_files().values()]
         steps += [Gone(layout.command), Gone(layout.at(layout.prefix))]
         if purges:
