@@ -121,11 +121,12 @@ class UserAgent:
         self.trunks.poll(time.monotonic())
 
     def allow(self, networks: Sequence[str]) -> None:
-        """Let only these networks reach the listeners from now on. Raises `EndpointError`, changing nothing.
+        """Let only these networks, and the trunks', reach the listeners from now on.
 
-        Connections that are there already (TCP) keep the networks of when they came.
+        Connections that are there already (TCP) keep the networks of when they came. Raises `EndpointError`,
+        changing nothing.
         """
-        program = source_filter.build_program(networks)
+        program = source_filter.build_program((*networks, *self._trunk_networks()))
         for listener in self.listeners:
             source_filter.attach(listener.socket, program)
 
@@ -300,11 +301,13 @@ class UserAgent:
             setattr(opus, name, value)
         self._endpoint.setCodecOpusConfig(opus)
 
+    def _trunk_networks(self) -> list[str]:
+        return [net for one in self._trunk_sections.values() for net in one.allowed_networks]
+
     def _listen(self) -> None:
         """Open the transports, each with its source filter in place before the first poll."""
         kinds = {SipTransport.UDP: pj.PJSIP_TRANSPORT_UDP, SipTransport.TCP: pj.PJSIP_TRANSPORT_TCP}
-        networks = [net for one in self._trunk_sections.values() for net in one.allowed_networks]
-        program = source_filter.build_program((*self._sip.allow, *networks))
+        program = source_filter.build_program((*self._sip.allow, *self._trunk_networks()))
         port = self._sip.port
         for transport in self._sip.transports:
             settings = pj.TransportConfig()

@@ -71,6 +71,7 @@ class Changeover:
                 max_call_s=config.gateway.max_call_s,
             ),
         )
+        gateway.dialler.replace_rules(config.dialling)
         gateway.texting.replace(config, old, gateway.agents)
         gateway.observing.recordings.replace(config)
         if gateway.desk is not None:

@@ -14,6 +14,7 @@ from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
+from gateway.app.call_links import build_links
 from gateway.app.changeover import Changeover
 from gateway.app.drain import Drain
 from gateway.app.observing import Observing
@@ -37,6 +38,7 @@ from gateway.progress import ProgressBar
 from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
+from gateway.sessions.placed import PlacedCalls
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.routing import route
 from gateway.sessions.surroundings import Surroundings
@@ -69,8 +71,24 @@ class Gateway:
         )
         self.observing = Observing(config, self.metrics, self.store)
         self.agents = self.make_agents(config)
+        placed = PlacedCalls()
+        self.dialler = Dialler(
+            self.store,
+            config.dialling,
+            config.trunks,
+            agents=lambda: self.agents,
+            agent_for=lambda number: route(self.config.numbers, number),
+            placed=placed,
+            clock=time.time,
+        )
         self.texting = TextSide(
-            config, self.store, self.agents, self.metrics, self.observing.text_watchers()
+            config,
+            self.store,
+            self.agents,
+            self.metrics,
+            self.dialler,
+            build_links(config),
+            self.observing.text_watchers(),
         )
         self.load = LoadWatch(
             config.overload,
@@ -100,15 +118,7 @@ class Gateway:
                 tapes=self.observing.recordings,
             ),
             load=self.load,
-        )
-        self.dialler = Dialler(
-            self.store,
-            config.dialling,
-            config.trunks,
-            agents=self.agents.keys(),
-            agent_for=lambda number: route(config.numbers, number),
-            placed=self.registry.placed,
-            clock=time.time,
+            placed=placed,
         )
         self.recorder.watch(self.dialler)
         self.telephony_file = config.gateway.data_dir / "telephony.json"

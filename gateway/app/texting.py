@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from aiohttp import web
 
 from agents.texting import build_text_agents
+from gateway.app.call_links import no_link
 from gateway.app.incoming_files import build_media_intake
 from gateway.app.more_webhooks import add_teams
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
@@ -23,6 +24,8 @@ from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
 from gateway.channels.text_watchers import TextWatcher, TextWatchers
 from gateway.config import Config
+from gateway.dialling.dialler import Dialler
+from gateway.dialling.voice_transport import VoiceTransport
 from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
 from gateway.http import room_rules as room_rules_routes
@@ -61,6 +64,8 @@ class TextSide:
         store: Store,
         agents: Mapping[str, Agent],
         metrics: Metrics,
+        dialler: Dialler | None = None,
+        call_link: Callable[[str], str] = no_link,
         watchers: Sequence[TextWatcher] = (),
     ) -> None:
         """Raises `ConfigError`."""
@@ -75,7 +80,10 @@ class TextSide:
         )
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store)
+        self._voice = None if dialler is None else VoiceTransport(dialler, store)
         self._transports = build_transports(config, store)
+        if self._voice is not None:
+            self._transports.append(self._voice)
         tally = Tally(
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
@@ -102,6 +110,7 @@ class TextSide:
             config.fallback,
             capabilities=self.outbox.capabilities,
             clock=time.time,
+            link=call_link,
             on_decided=tally.decided,
         )
         self.after_calls = AfterCalls(store, self.fallback)
@@ -117,6 +126,7 @@ class TextSide:
             hooks=self.hooks,
             on_media=self._files.look if rooms.media.enabled else None,
             agent_named=self.agents.get,
+            call_link=call_link,
         )
         answers = KeywordAnswers(
             store,
@@ -146,6 +156,8 @@ class TextSide:
         await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()
+        if self._voice is not None:
+            await self._voice.start(self.outbox.receive)
         desk = asyncio.create_task(self.desk.run(), name="text desk")
         stack.push_async_callback(_end, desk)
         files = asyncio.create_task(self._files.run(), name="files")
@@ -224,7 +236,7 @@ class TextSide:
 
     def _split(self, channel: Channel, text: str) -> tuple[str, ...]:
         capabilities = self.outbox.capabilities(channel)
-        if capabilities is None:
+        if capabilities is None or channel is Channel.VOICE:  # in two parts it would be two calls
             return (text,)
         if channel is Channel.SMS:
             return split(text, capabilities.text_limit)

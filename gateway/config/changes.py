@@ -15,6 +15,7 @@ LIVE = (
     "greeting",
     "turns",
     "sip.allow",
+    "dialling",
     "rooms.greeting",
     "rooms.greetings",
     "gateway.log_level",
