@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway import log
 from gateway.config import Config
 from gateway.errors import GatewayError
+from telephony.native_output import NativeOutput
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,12 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
     source.add_argument("--config-json", help="file with the configuration as JSON")
     options = parser.parse_args(arguments)
     faulthandler.enable()
-    os.dup2(2, 1)  # the native library logs to the standard output; ours is the standard error
     with open(options.config_json or options.config_fd, "rb") as file:
         config = Config.model_validate_json(file.read())
     log.set_up(config.gateway, process="telephony")
     logger = logging.getLogger("telephony")
     link = socket.socket(fileno=options.link_fd)
+    output = NativeOutput()
+    output.open()
     try:
         # Heavy and possibly missing: only once the arguments are known to be right.
         from telephony.worker import Worker
@@ -40,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as error:
         logger.error("pjsua2 is missing or broken", extra={"reason": str(error)})
         return 1
+    finally:
+        output.close()
     return 0
 
 

@@ -1,6 +1,7 @@
 """What happens to every request around its handler: the one error shape, headers, a line in the log."""
 
 import asyncio
+import codecs
 import logging
 import time
 
@@ -13,6 +14,10 @@ from gateway.http.errors import ApiError, error_response, of_gateway_error, of_s
 log = logging.getLogger(__name__)
 
 BODY_BOUND_S = 10.0
+_CHARSETS = ("utf-8", "ascii", "iso8859-1")
+
+READ_THEMSELVES = frozenset({"/hooks/mail"})
+"""Routes whose bodies may be larger; they bound size and time by themselves."""
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -70,15 +75,26 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
             if name in error.headers:
                 response.headers[name] = error.headers[name]
         return response
+    except UnicodeDecodeError as error:
+        if error.object != request._read_bytes:
+            return _fault(request)
+        return of_status(400, f"the body is not {error.encoding}")
     except Exception:
-        log.exception("a request failed", extra={"route": route_of(request)})
-        return of_status(500)
+        return _fault(request)
+
+
+def _fault(request: web.Request) -> web.Response:
+    """Tell the log of the fault that is being handled, and nobody else."""
+    log.exception("a request failed", extra={"route": route_of(request)})
+    return of_status(500)
 
 
 @web.middleware
 async def read_body(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Have the whole body before the handler begins, bounded in time: one that trickles holds nothing up."""
-    if request.can_read_body:
+    if request.can_read_body and route_of(request) not in READ_THEMSELVES:
+        if not _is_known_charset(request.charset):
+            return of_status(400, "the body's charset is not known; send UTF-8")
         try:
             async with asyncio.timeout(BODY_BOUND_S):
                 await request.read()
@@ -87,6 +103,14 @@ async def read_body(request: web.Request, handler: Handler) -> web.StreamRespons
             response.force_close()
             return response
     return await handler(request)
+
+
+def _is_known_charset(name: str | None) -> bool:
+    """Whether text in a charset may be read: Python knows many more, and some are no text at all."""
+    try:
+        return name is None or codecs.lookup(name).name in _CHARSETS
+    except (LookupError, ValueError):
+        return False
 
 
 def route_of(request: web.Request) -> str:

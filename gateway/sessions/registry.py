@@ -9,9 +9,10 @@ from typing import Protocol
 from gateway.config import AgentBase, NumberSection
 from gateway.errors import CallNotFound, HearingFull
 from gateway.model.endpoint import Leg, LegListener
-from gateway.model.events import Direction, LegEvent, Offered
+from gateway.model.events import Direction, EndpointKind, LegEvent, Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent
+from gateway.rejections import By, rejections
 from gateway.rooms.access import ChannelAccess
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions.chronicle import Chronicle
@@ -137,6 +138,8 @@ class SessionRegistry:
             return self._refuse(leg, offered, HangupCause.NOT_ALLOWED)
         name = self._agent_of(offered)
         if name is None or name not in self._agents:
+            if offered.endpoint is EndpointKind.SIP and placed is None:
+                rejections.note(offered.source, by=By.SIP, reason="no_route")
             return self._refuse(leg, offered, HangupCause.NO_ROUTE)
         if self._is_too_busy(offered):
             return self._refuse(leg, offered, HangupCause.OVERLOADED)
@@ -234,6 +237,13 @@ class SessionRegistry:
             return self._sessions[call_id]
         except KeyError:
             raise CallNotFound(call_id) from None
+
+    def in_room(self, room_id: str) -> Session | None:
+        """Return the newest call of a room into which something written can still come."""
+        for session in reversed(self._sessions.values()):
+            if session.room_id == room_id and session.crossing.is_open:
+                return session
+        return None
 
     def hang_up(self, call_id: str, cause: HangupCause = HangupCause.OPERATOR_HUNG_UP) -> None:
         """End one call now; raises `CallNotFound`."""

@@ -1,5 +1,7 @@
 """The HTTP application of a whole gateway as `offhook serve` builds it, without starting anything."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ SECRETS = {
     "webrtc": "5ec4e70a" * 6,
     "turn": "5ec4e70b" * 4,
     "turn-password": "5ec4e70c" * 4,
+    "trunk": "5ec4e70d" * 2,
 }
 """File → the secret in it; each can be told from every other text."""
 
@@ -97,6 +100,16 @@ def everything_on(folder: Path) -> dict[str, Any]:
             },
             "teams": {"app_id": "teams-app", "app_password_file": str(folder / "teams")},
         },
+        "trunks": {
+            "carrier": {
+                "host": "127.0.0.1",
+                "port": 9,
+                "username": "offhook",
+                "password_file": str(folder / "trunk"),
+                "registers": True,
+                "caller_id": "+4930123456",
+            }
+        },
         "agents": {
             "assistant": {
                 "kind": "llm",
@@ -108,3 +121,26 @@ def everything_on(folder: Path) -> dict[str, Any]:
         },
         "numbers": [{"number": "echo", "agent": "echo"}, {"number": "*", "agent": "assistant"}],
     }
+
+
+def toml_of(table: Mapping[str, Any], name: str = "") -> str:
+    """Return a table of plain values as TOML; its strings are JSON's, which TOML takes."""
+    tables = {key: value for key, value in table.items() if isinstance(value, dict)}
+    arrays = {
+        key: value
+        for key, value in table.items()
+        if isinstance(value, list) and value and isinstance(value[0], dict)
+    }
+    lines = [
+        f"{key} = {json.dumps(value)}"
+        for key, value in table.items()
+        if key not in tables and key not in arrays
+    ]
+    text = "\n".join(([f"[{name}]"] if name else []) + lines) + "\n"
+    for key, value in tables.items():
+        text += toml_of(value, f"{name}.{key}" if name else key)
+    for key, rows in arrays.items():
+        whole = f"{name}.{key}" if name else key
+        for row in rows:
+            text += f"[[{whole}]]\n" + toml_of(row)
+    return text

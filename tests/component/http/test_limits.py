@@ -24,7 +24,11 @@ async def serving(**section):
     async def takes(request: web.Request) -> web.Response:
         return web.json_response({"bytes": len(await request.read())})
 
+    async def reads(request: web.Request) -> web.Response:
+        return web.json_response({"text": await request.text()})
+
     app.router.add_post("/takes", takes)
+    app.router.add_post("/reads", reads)
     made = HttpServer(HttpSection(port=0, **section), app)
     try:
         yield await made.start()
@@ -158,3 +162,24 @@ async def test_a_small_body_that_grows_when_unpacked_is_refused():
         answered, _ = await answer_to(reader)
         writer.close()
     assert answered == 413
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/json", b'"\xf4"', 400),
+        ("application/json; charset=latin-1", b'"\xf4"', 200),
+        ("application/json; charset=klingon", b"1", 400),
+        ("application/json; charset=base64", b"1", 400),
+        ("application/json; charset=punycode", b"1", 400),
+        ("application/json", b'"\xc3\xa4"', 200),
+    ],
+)
+async def test_a_body_that_is_no_text_is_the_senders_mistake(content_type, body, status):
+    async with serving() as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"Content-Type: %s\r\nContent-Length: %d\r\n" % (content_type.encode(), len(body))
+        writer.write(b"POST /reads HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n" + body)
+        answered, _ = await answer_to(reader)
+        writer.close()
+    assert answered == status

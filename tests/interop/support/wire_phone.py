@@ -59,6 +59,10 @@ class WirePhone:
         """Cancel the INVITE (same branch and CSeq number: RFC 3261 section 9.1)."""
         self.send("CANCEL", 1, branch=self._invite_branch)
 
+    def refusal_seen(self) -> None:
+        """Acknowledge a final response that is not 200 (same branch: RFC 3261 section 17.1.1.3)."""
+        self.send("ACK", 1, branch=self._invite_branch)
+
     def send(self, method: str, cseq: int, *, branch: str = "", body: str = "") -> None:
         in_dialog = method not in ("INVITE", "CANCEL", "OPTIONS")
         lines = [
