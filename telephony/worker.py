@@ -225,12 +225,11 @@ class Worker:
 
     def _reread(self, file: Path, _now_s: float) -> None:
         try:
-            sip = Config.model_validate_json(file.read_bytes()).sip
-            self._agent.allow(sip.allow)
+            self._agent.allow(Config.model_validate_json(file.read_bytes()))
         except (OSError, ValueError, GatewayError) as error:
             log.error("networks stay as they were", extra={"reason": str(error)})
         else:
-            log.info("networks that may call were read again", extra={"networks": len(sip.allow)})
+            log.info("networks that may call were read again")
 
     def counters(self) -> Mapping[str, float]:
         lateness_s, self._batch.max_lateness_s = self._batch.max_lateness_s, 0.0

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.conversation.history import History
-from gateway.model.line import CallFacts, Role
+from gateway.model.line import CALL_LINK, CallFacts, Role
 
 Message = dict[str, Any]
 
@@ -37,6 +37,11 @@ def build_messages(
     system = f"{instructions}\n\n{manner}"
     if facts.caller:
         system += f"\nThe caller's number: {facts.caller}."
+    if facts.may_offer_call:
+        system += (
+            "\nWhen the person wants to talk to somebody or to be called, offer a call from their "
+            f"browser and write {CALL_LINK} where the link to it belongs."
+        )
     if facts.purpose:
         system += f"\nYou have called this person. The purpose of the call: {facts.purpose}"
     messages: list[Message] = [{"role": "system", "content": system}]

@@ -43,7 +43,7 @@ class Changeover:
         try:
             for agent in made.values():
                 await agent.start()
-            await gateway.prepare_phrases(sections)
+            await gateway.prepare_phrases(new, sections)
             if gateway.sip is not None:
                 await asyncio.to_thread(write_config, new, gateway.telephony_file)
         except OSError as error:
@@ -57,7 +57,10 @@ class Changeover:
     def swap(self, config: Config, agents: Mapping[str, Agent]) -> None:
         """Put it all in place; calls that go on keep what they began with."""
         gateway = self._gateway
-        old, gateway.agents = gateway.agents, dict(agents)
+        old = dict(gateway.agents)
+        # In place: others look into the same table.
+        gateway.agents.clear()
+        gateway.agents.update(agents)
         gateway.config = config
         registry = gateway.registry
         registry.replace(
@@ -71,7 +74,9 @@ class Changeover:
                 max_call_s=config.gateway.max_call_s,
             ),
         )
+        gateway.dialler.replace_rules(config.dialling)
         gateway.texting.replace(config, old, gateway.agents)
+        gateway.observing.recordings.replace(config)
         if gateway.desk is not None:
             gateway.desk.replace_agents(tuple(config.agents))
         if gateway.sip is not None:

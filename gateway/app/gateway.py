@@ -14,6 +14,7 @@ from agents.local.assets import silero_vad_model
 from agents.speech.pool import SpeechPool
 from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
+from gateway.app.call_links import build_links
 from gateway.app.changeover import Changeover
 from gateway.app.drain import Drain
 from gateway.app.observing import Observing
@@ -37,6 +38,7 @@ from gateway.progress import ProgressBar
 from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.sessions.echo_check import EchoCheck
 from gateway.sessions.greeting_audio import FixedPhrases
+from gateway.sessions.placed import PlacedCalls
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.routing import route
 from gateway.sessions.surroundings import Surroundings
@@ -69,7 +71,25 @@ class Gateway:
         )
         self.observing = Observing(config, self.metrics, self.store)
         self.agents = self.make_agents(config)
-        self.texting = TextSide(config, self.store, self.agents, self.metrics)
+        placed = PlacedCalls()
+        self.dialler = Dialler(
+            self.store,
+            config.dialling,
+            config.trunks,
+            agents=lambda: self.agents,
+            agent_for=lambda number: route(self.config.numbers, number),
+            placed=placed,
+            clock=time.time,
+        )
+        self.texting = TextSide(
+            config,
+            self.store,
+            self.agents,
+            self.metrics,
+            self.dialler,
+            build_links(config),
+            self.observing.text_watchers(),
+        )
         self.load = LoadWatch(
             config.overload,
             ticks=self.metrics.recent_ticks,
@@ -98,15 +118,7 @@ class Gateway:
                 tapes=self.observing.recordings,
             ),
             load=self.load,
-        )
-        self.dialler = Dialler(
-            self.store,
-            config.dialling,
-            config.trunks,
-            agents=self.agents.keys(),
-            agent_for=lambda number: route(config.numbers, number),
-            placed=self.registry.placed,
-            clock=time.time,
+            placed=placed,
         )
         self.recorder.watch(self.dialler)
         self.telephony_file = config.gateway.data_dir / "telephony.json"
@@ -151,7 +163,7 @@ class Gateway:
             stack.push_async_callback(voice.close)
         stack.push_async_callback(self.phrases.close)
         await self.phrases.load_clips()
-        await self.prepare_phrases(self.config.agents)
+        await self.prepare_phrases(self.config, self.config.agents)
         stack.push_async_callback(self._close_agents)
         for agent in self.agents.values():
             await agent.start()
@@ -267,7 +279,7 @@ class Gateway:
         await self.changeover.close()
         await close_agents(self.agents)
 
-    async def prepare_phrases(self, sections: Mapping[str, AgentSection]) -> None:
+    async def prepare_phrases(self, config: Config, sections: Mapping[str, AgentSection]) -> None:
         """Load files, and render what calls of these agents may need at once. Raises `AssetError`."""
         texts: list[str] = []
         for section in sections.values():
@@ -276,7 +288,7 @@ class Gateway:
             else:
                 texts.append(section.greeting)
             texts += [section.goodbye, section.apology]
-        texts += self.observing.recordings.phrases()
+        texts += self.observing.recordings.phrases(config)
         with ProgressBar("greetings") as bar:
             await self.phrases.render_ahead(texts, bar.update)
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway import api_token, webrtc_secret
 from gateway.access.token_table import TokenTable
 from gateway.access.verifier import Verifier
+from gateway.app.call_links import RoomGuests
 from gateway.app.gateway import Gateway
 from gateway.app.manager import ServiceManager
 from gateway.app.operations import Operations
@@ -119,7 +120,9 @@ def serve_browsers(
             f"webrtc.enabled: {error.name} is not installed; run `make setup`, "
             "or set webrtc.enabled = false"
         ) from error
-    desk = Desk(config, TokenSigner(webrtc_secret.of(config).ensure()), browser, gateway)
+    signer = TokenSigner(webrtc_secret.of(config).ensure())
+    guests = RoomGuests(gateway.store, gateway.registry.agent_for)
+    desk = Desk(config, signer, browser, gateway, guests)
     desk.load()
     gateway.desk = desk
     routes.add_routes(http, desk, page.read_files(page.folder()))

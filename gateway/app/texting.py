@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from aiohttp import web
 
 from agents.texting import build_text_agents
+from gateway.app.call_links import no_link
 from gateway.app.incoming_files import build_media_intake
 from gateway.app.more_webhooks import add_teams
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
@@ -21,7 +22,10 @@ from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
+from gateway.channels.text_watchers import TextWatcher, TextWatchers
 from gateway.config import Config
+from gateway.dialling.dialler import Dialler
+from gateway.dialling.voice_transport import VoiceTransport
 from gateway.http import media as media_routes
 from gateway.http import outbox as outbox_routes
 from gateway.http import room_rules as room_rules_routes
@@ -55,10 +59,18 @@ class TextSide:
     """Made before anything starts, so that mistakes in the configuration show at once; `start`, `close`."""
 
     def __init__(
-        self, config: Config, store: Store, agents: Mapping[str, Agent], metrics: Metrics
+        self,
+        config: Config,
+        store: Store,
+        agents: Mapping[str, Agent],
+        metrics: Metrics,
+        dialler: Dialler | None = None,
+        call_link: Callable[[str], str] = no_link,
+        watchers: Sequence[TextWatcher] = (),
     ) -> None:
         """Raises `ConfigError`."""
         self._config = config
+        self._sections = dict(config.agents)
         self._store = store
         rooms = config.rooms
         self.agents: dict[str, TextAgent] = build_text_agents(
@@ -69,11 +81,15 @@ class TextSide:
         )
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store)
+        self._voice = None if dialler is None else VoiceTransport(dialler, store)
         self._transports = build_transports(config, store)
+        if self._voice is not None:
+            self._transports.append(self._voice)
         tally = Tally(
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
         )
+        witnesses = TextWatchers([tally, *watchers])
         self.outbox = Outbox(
             store,
             self._transports,
@@ -84,7 +100,7 @@ class TextSide:
                 settle_s=config.outbox.settle_s,
             ),
             limit=RecipientLimit(burst=config.outbox.burst, interval_s=config.outbox.interval_s),
-            on_change=tally.changed,
+            on_change=witnesses.changed,
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
@@ -95,6 +111,7 @@ class TextSide:
             config.fallback,
             capabilities=self.outbox.capabilities,
             clock=time.time,
+            link=call_link,
             on_decided=tally.decided,
         )
         self.after_calls = AfterCalls(store, self.fallback)
@@ -110,6 +127,7 @@ class TextSide:
             hooks=self.hooks,
             on_media=self._files.look if rooms.media.enabled else None,
             agent_named=self.agents.get,
+            call_link=call_link,
         )
         answers = KeywordAnswers(
             store,
@@ -123,7 +141,7 @@ class TextSide:
             on_message=self.desk.look,
             on_receipt=self.outbox.receive,
             on_keyword=answers.answer,
-            on_new=tally.received,
+            on_new=witnesses.received,
         )
         self._stack = AsyncExitStack()
 
@@ -139,6 +157,8 @@ class TextSide:
         await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()
+        if self._voice is not None:
+            await self._voice.start(self.outbox.receive)
         desk = asyncio.create_task(self.desk.run(), name="text desk")
         stack.push_async_callback(_end, desk)
         files = asyncio.create_task(self._files.run(), name="files")
@@ -157,7 +177,7 @@ class TextSide:
         outbox_routes.add_routes(app, self.outbox)
         media_routes.add_routes(app, self._store, self._folder)
         room_rules_routes.add_routes(
-            app, self._store, agents=config.agents, on_change=self.call_rules.refresh
+            app, self._store, agents=self._sections, on_change=self.call_rules.refresh
         )
         if config.twilio.is_on:
             TwilioWebhooks(
@@ -193,6 +213,8 @@ class TextSide:
             }
         self.agents = made
         self._config = config
+        self._sections.clear()
+        self._sections.update(config.agents)
 
     async def settle(self, bound_s: float) -> None:
         """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""
@@ -217,7 +239,7 @@ class TextSide:
 
     def _split(self, channel: Channel, text: str) -> tuple[str, ...]:
         capabilities = self.outbox.capabilities(channel)
-        if capabilities is None:
+        if capabilities is None or channel is Channel.VOICE:  # in two parts it would be two calls
             return (text,)
         if channel is Channel.SMS:
             return split(text, capabilities.text_limit)

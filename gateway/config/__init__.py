@@ -13,12 +13,14 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
 from gateway.config.channels import ChannelsSection
+from gateway.config.event_webhooks import EventWebhookSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
 from gateway.config.overload import OverloadSection
 from gateway.config.recording import RecordingMode, RecordingSection
 from gateway.config.rooms import RoomsSection
-from gateway.config.section import Section, network_of
+from gateway.config.section import Section, network_of, web_address
+from gateway.config.tracing import TracingSection
 from gateway.config.trunks import DiallingSection, TrunkSection
 from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
@@ -57,6 +59,8 @@ class HttpSection(Section):
     port: int = Field(default=8080, ge=0, le=65_535)
     api_token_file: Path | None = None
     """File with the bearer token of the API; by default one is made in the data directory."""
+    public_url: str = ""
+    """Where people reach this server from outside, for links in messages to the call page; empty: no links."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of reverse proxies (CIDR) whose `X-Forwarded-For` and `X-Forwarded-Host` are believed."""
     max_connections: int = Field(default=512, ge=8, le=65_536)
@@ -65,6 +69,11 @@ class HttpSection(Section):
     """Of one address; not for this machine itself and trusted proxies, which speak for many."""
     metrics_need_token: bool = False
     """Whether `/metrics` needs a token with the scope `metrics`."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str) -> str:
+        return web_address(value)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -340,6 +349,9 @@ class Config(Section):
     )
     """First match wins; a number that matches none is refused with 404."""
     recording: RecordingSection = Field(default_factory=RecordingSection)
+    event_webhooks: dict[str, EventWebhookSection] = Field(default_factory=dict)
+    """Programs that are told of calls and messages, by a name for each."""
+    tracing: TracingSection = Field(default_factory=TracingSection)
 
     @model_validator(mode="after")
     def _routes(self) -> "Config":

@@ -15,6 +15,7 @@ LIVE = (
     "greeting",
     "turns",
     "sip.allow",
+    "dialling",
     "rooms.greeting",
     "rooms.greetings",
     "gateway.log_level",
@@ -23,7 +24,10 @@ LIVE = (
     "gateway.max_call_s",
     "gateway.drain_s",
 )
-"""Keys, and sections with all their keys, that may change while calls go on. Calls that run keep the old."""
+"""Keys, and sections with all their keys, that may change while calls go on. Calls that run keep the old.
+
+The `networks` of trunks are such, too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ def compare(running: Config, new: Config) -> Changes:
 
 def is_live(key: str) -> bool:
     """Whether a dotted key takes effect without a restart."""
+    section, _, name = key.rpartition(".")
+    if name == "networks" and section.startswith("trunks."):
+        return True
     return any(key == live or key.startswith(f"{live}.") for live in LIVE)
 
 
@@ -82,4 +89,8 @@ def _merge(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
             merged[section] = after[section]
         else:
             merged[section] = {**merged[section], name: after[section][name]}
+    merged["trunks"] = {
+        name: {**trunk, "networks": after["trunks"].get(name, trunk)["networks"]}
+        for name, trunk in before["trunks"].items()
+    }
     return merged

@@ -25,6 +25,8 @@ class FallbackTexts(Section):
     busy: str = "We tried to call you and your line was busy. You can answer this message."
     link: str = "Or call from your browser: {link}"
     """Follows in the same message where a link to the browser's call page can be made."""
+    callback: str = "Hello, this is {business}. We are calling you back."
+    """The greeting when the fallback calls back."""
 
 
 class FallbackNumber(Section):

@@ -29,7 +29,8 @@ class RecordingSection(Section):
     """Recording of calls; which numbers are recorded says each `[[numbers]]`."""
 
     format: RecordingFormat = RecordingFormat.WAV
-    """`wav` takes 230 MB an hour and nothing else; `opus` a tenth of that and the extra `recording`."""
+    """`wav` takes 230 MB an hour and next to no time; `opus` a tenth of the room, a core for 70 calls at once, and the
+    extra `recording`."""
     files_dir: Path | None = None
     """By default `recordings` in the data directory."""
     announcement: str = "This call is recorded."

@@ -33,6 +33,8 @@ class RoomsSection(Section):
     """Answers HELP where the provider does not; empty: nothing does."""
     start_text: str = "You get messages from us again. Answer STOP to get none."
     """Answers START, likewise."""
+    call_offer: str = "You can talk to us right away, from your browser: {link}"
+    """Answers who asks in writing for a call, where a link can be made (`http.public_url`); empty: nothing does."""
     history_lines: int = Field(default=60, ge=2, le=1_000)
     """Lines of a room, spoken and written, that an agent is given."""
     identities: dict[str, tuple[str, ...]] = Field(default_factory=dict)

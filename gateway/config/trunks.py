@@ -158,8 +158,6 @@ class DiallingSection(Section):
     """Most calls to one number within an hour."""
     ring_s: int = Field(default=45, ge=5, le=180)
     """How long it may ring before we give up."""
-    callback_greeting: str = "Hello, this is {business}. We are calling you back."
-    """Greeting of a call by which the fallback reaches a person; empty: the agent's own."""
 
     @field_validator("allow", "deny")
     @classmethod

@@ -77,6 +77,8 @@ class WebrtcSection(Section):
     """File with the secret that signs tokens; by default one is made in the data directory."""
     token_ttl_s: int = Field(default=300, ge=5, le=86_400)
     """How long a token is good for, unless whoever asks for it says otherwise."""
+    link_ttl_s: int = Field(default=86_400, ge=60, le=86_400)
+    """How long a link in a message is good for; each is good for one call."""
     calls_per_minute: int = Field(default=60, ge=1, le=10_000)
     """Most offers of one address in a minute."""
     connect_bound_s: float = Field(default=20.0, ge=2, le=35)

@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from gateway.config.trunks import DiallingSection, TrunkSection
 from gateway.dialling.policy import Permit, Refused, Route, check_number, check_usage
 from gateway.errors import DialFailed, DialRefused, StoreError
 from gateway.model.events import Offered
+from gateway.model.hangup import HangupCause
 from gateway.model.ids import new_call_id
 from gateway.rooms.timeline import Entry, Kind
 from gateway.rooms.watched_recorder import CallEnd, Watcher
@@ -64,6 +65,30 @@ class PlacedAs:
     """False: the key was used before, for this call."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialledNews:
+    """A call of ours was answered, or ended."""
+
+    call_id: str
+    cause: str
+    """Why it was placed: what was given to `dial`."""
+    was_answered: bool
+    why: HangupCause | None
+    """Why it ended; None while it goes on."""
+
+
+OnNews = Callable[[DialledNews], None]
+
+
+@dataclass(slots=True)
+class _Live:
+    """A call of ours that goes on."""
+
+    cause: str
+    has_leg: asyncio.Event = field(default_factory=asyncio.Event)
+    answered_ms: float | None = None
+
+
 class Line(Protocol):
     """Whoever can place calls: the endpoint of telephones."""
 
@@ -83,12 +108,12 @@ class Dialler:
         section: DiallingSection,
         trunks: Mapping[str, TrunkSection],
         *,
-        agents: Collection[str],
+        agents: Callable[[], Collection[str]],
         agent_for: Callable[[str], str | None],
         placed: PlacedCalls,
         clock: Callable[[], float],
     ) -> None:
-        """`agent_for` tells whose number one of ours is."""
+        """`agents` are those there are now; `agent_for` tells whose number one of ours is."""
         self._database = database
         self._section = section
         self._trunks = trunks
@@ -98,9 +123,8 @@ class Dialler:
         self._clock = clock
         self._line: Line | None = None
         self._is_closed = False
-        self._live: dict[str, asyncio.Event] = {}
-        """Calls of ours that go on, each with whether its leg is there."""
-        self._answered_ms: dict[str, float] = {}
+        self._live: dict[str, _Live] = {}
+        self._on_news: list[OnNews] = []
         self._settling: set[asyncio.Task[None]] = set()
 
     @property
@@ -112,10 +136,22 @@ class Dialler:
         """Calls of ours that go on."""
         return len(self._live)
 
+    def is_live(self, call_id: str) -> bool:
+        """Whether a call is one of ours that goes on."""
+        return call_id in self._live
+
+    def watch(self, on_news: OnNews) -> None:
+        """Have the answers and ends of our calls told; what it raises is logged."""
+        self._on_news.append(on_news)
+
     async def start(self, line: Line | None) -> None:
         """Begin, with what a crash left unsettled. Raises `StoreError`."""
         self._line = line
         await self._database.transact(dialled.settle_leftovers)
+
+    def replace_rules(self, section: DiallingSection) -> None:
+        """Go by other rules from now on; calls that go on keep theirs."""
+        self._section = section
 
     def refuse_new(self) -> None:
         """Place no calls from now on."""
@@ -152,7 +188,7 @@ class Dialler:
             return known
         route = self.check(request)
         agent = request.agent or self._agent_for(route.caller_id) or ""
-        if agent not in self._agents:
+        if agent not in self._agents():
             raise DialRefused(
                 "no_agent",
                 f"there is no agent {agent!r}" if agent else "no agent has this number; name one",
@@ -161,15 +197,15 @@ class Dialler:
         if self._is_closed or line is None or not line.is_ready:
             raise DialFailed("no calls are placed now: the SIP worker is not up, or we are ending")
         call_id, at_once = new_call_id(), len(self._live)
-        self._live[call_id] = asyncio.Event()
+        self._live[call_id] = _Live(cause)
         try:
             permit = await self._reserve(call_id, route, request, key, cause, at_once)
             if isinstance(permit, PlacedAs):
-                self._forget(call_id)
+                self._live.pop(call_id, None)
                 return permit
             await self._place(line, call_id, route, agent, permit, request)
         except BaseException:
-            self._forget(call_id)
+            self._live.pop(call_id, None)
             raise
         log.info("call placed", extra={"call_id": call_id, "trunk": route.trunk, "agent": agent})
         return PlacedAs(call_id=call_id, number=route.number, trunk=route.trunk, is_new=True)
@@ -231,7 +267,7 @@ class Dialler:
         permit: Permit,
         request: DialRequest,
     ) -> None:
-        trunk = self._trunks[route.trunk]
+        trunk, live = self._trunks[route.trunk], self._live[call_id]
         host = f"{trunk.host}:{trunk.port}"
         suffix = ";transport=tcp" if trunk.transport == "tcp" else ""
         self._placed.expect(
@@ -251,7 +287,7 @@ class Dialler:
             if not line.place(call_id, target, caller=route.caller_id, trunk=route.trunk):
                 raise DialFailed("the SIP worker went away; try again")
             async with asyncio.timeout(LEG_BOUND_S):
-                await self._live[call_id].wait()
+                await live.has_leg.wait()
         except (DialFailed, TimeoutError) as error:
             # A leg that comes later is refused by the registry: nobody waits for it.
             if self._placed.take(call_id) is not None:
@@ -265,10 +301,6 @@ class Dialler:
                 self._settle_soon(call_id, 0.0)
             raise
 
-    def _forget(self, call_id: str) -> None:
-        self._live.pop(call_id, None)
-        self._answered_ms.pop(call_id, None)
-
     # Watcher ----------------------------------------------------------------------------------------
 
     def call_offered(self, offered: Offered, *, room_id: str, agent: str) -> None:
@@ -276,19 +308,34 @@ class Dialler:
 
     def appended(self, entry: Entry) -> None:
         """Note when the leg of a call of ours is there, and when it was answered: from then on it costs."""
-        if (leg := self._live.get(entry.call_id)) is not None:
-            leg.set()
-        if entry.kind is Kind.ANSWERED and entry.call_id in self._live:
-            self._answered_ms[entry.call_id] = entry.offset_ms
+        if (live := self._live.get(entry.call_id)) is not None:
+            live.has_leg.set()
+            if entry.kind is Kind.ANSWERED:
+                live.answered_ms = entry.offset_ms
+                self._tell(entry.call_id, live, None)
 
     def call_ended(self, end: CallEnd) -> None:
         """Settle a call of ours."""
-        if end.call_id not in self._live:
+        live = self._live.pop(end.call_id, None)
+        if live is None:
             return
-        answered_ms = self._answered_ms.get(end.call_id, end.offset_ms)
-        self._live[end.call_id].set()
-        self._forget(end.call_id)
-        self._settle_soon(end.call_id, max(0.0, end.offset_ms - answered_ms) / 1_000)
+        live.has_leg.set()
+        since_ms = end.offset_ms if live.answered_ms is None else live.answered_ms
+        self._settle_soon(end.call_id, max(0.0, end.offset_ms - since_ms) / 1_000)
+        self._tell(end.call_id, live, end.cause)
+
+    def _tell(self, call_id: str, live: _Live, why: HangupCause | None) -> None:
+        news = DialledNews(
+            call_id=call_id,
+            cause=live.cause,
+            was_answered=live.answered_ms is not None,
+            why=why,
+        )
+        for on_news in self._on_news:
+            try:
+                on_news(news)
+            except Exception:
+                log.exception("what follows a call of ours failed", extra={"call_id": call_id})
 
     def _settle_soon(self, call_id: str, used_s: float) -> None:
         task = asyncio.create_task(self._settle(call_id, used_s), name=f"settle {call_id}")

@@ -15,6 +15,7 @@ from gateway.http.errors import error_response, of_status
 from gateway.http.guards import route_of
 from gateway.http.peer import Peers
 from gateway.http.route_scopes import API_PREFIX, ENDLESS, scope_of
+from gateway.rejections import By, rejections
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ def guard(*, is_metrics_guarded: bool = False) -> Middleware:
         address = request.app[PEERS].address(request)
         verdict = request.app[VERIFIER].verify(bearer(request), address)
         if not isinstance(verdict, Granted):
+            if bearer(request):
+                rejections.note(address, by=By.HTTP, reason="wrong_token")
             return _unauthorized(verdict.retry_after_s)
         # What is not there is not there for anybody, whatever his token may do.
         if not allows(verdict.scopes, needed) and request.match_info.http_exception is None:

@@ -14,6 +14,11 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("POST", "/api/v1/calls"): Scope.CALLS,
     ("GET", "/api/v1/calls/{call_id}"): Scope.READ,
     ("POST", "/api/v1/calls/{call_id}/hangup"): Scope.CALLS,
+    ("GET", "/api/v1/calls.csv"): Scope.READ,
+    ("GET", "/api/v1/recordings"): Scope.READ,
+    ("GET", "/api/v1/calls/{call_id}/recording"): Scope.READ,
+    ("POST", "/api/v1/calls/{call_id}/recording"): Scope.CALLS,
+    ("DELETE", "/api/v1/calls/{call_id}/recording"): Scope.ADMIN,
     ("GET", "/api/v1/rooms/{room_id}/timeline"): Scope.READ,
     ("GET", "/api/v1/rooms/{room_id}/participants"): Scope.READ,
     ("GET", "/api/v1/rooms/{room_id}/channels"): Scope.READ,
@@ -26,6 +31,9 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/api/v1/outbox/{message_id}"): Scope.READ,
     ("POST", "/api/v1/outbox/{message_id}/replay"): Scope.MESSAGES,
     ("POST", "/api/v1/webrtc/tokens"): Scope.TOKENS,
+    ("GET", "/api/v1/drain"): Scope.READ,
+    ("POST", "/api/v1/drain"): Scope.ADMIN,
+    ("POST", "/api/v1/reload"): Scope.ADMIN,
 }
 """Method and route as it was added → scope. `HEAD` is as `GET`."""
 

@@ -22,6 +22,10 @@ class Role(StrEnum):
     AGENT = "agent"
 
 
+CALL_LINK = "[call link]"
+"""Stands in an agent's words for a link that it need not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """One line of the room's conversation, as it was really said or heard."""
@@ -46,6 +50,8 @@ class CallFacts:
     """Earlier lines of the room, oldest first, bounded; ends with this call's greeting."""
     purpose: str = ""
     """Why we called, if we did: for the agent, not to be read out."""
+    may_offer_call: bool = False
+    """In writing: what stands for `CALL_LINK` becomes a link by which the person can go on by voice."""
 
 
 # What happens on the line -------------------------------------------------------------------------

@@ -22,6 +22,8 @@ class TextTurn:
     """The room's conversation, spoken and written, oldest first, bounded; ends with this message."""
     media: tuple[Media, ...] = ()
     person_name: str = ""
+    call_link: str = ""
+    """A one-time link by which the person can go on by voice; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.config import Config, NumberSection
 from gateway.config.recording import RecordingMode
-from gateway.errors import RecordingNotRunning
+from gateway.errors import RecordingFailed, RecordingNotRunning
 from gateway.media.hearing import Ear
 from gateway.metrics import Metrics
 from gateway.model.events import Direction, Offered
@@ -33,11 +33,8 @@ class RecordingDesk:
         """Raises `ConfigError` when the format cannot be written here."""
         self._section = config.recording
         self._numbers: Sequence[NumberSection] = config.numbers
-        self._agents = config.agents
         self._metrics = metrics
-        self.is_wanted = any(row.recording is not RecordingMode.OFF for row in config.numbers)
-        if self.is_wanted:
-            check_format(self._section.format)
+        check_format(self._section.format)
         folder = self._section.files_dir or config.gateway.data_dir / "recordings"
         self._library = Library(folder)
         self._writer = TapeWriter(
@@ -50,9 +47,12 @@ class RecordingDesk:
 
     async def start(self) -> None:
         """Make the folder, finish what a crash left, begin to prune. Raises `GatewayError`."""
-        if not self.is_wanted and not self._library.folder.is_dir():
-            return
-        repaired = await asyncio.to_thread(self._library.prepare)
+        try:
+            repaired = await asyncio.to_thread(self._library.prepare)
+        except RecordingFailed:
+            if any(row.recording is not RecordingMode.OFF for row in self._numbers):
+                raise
+            repaired = 0  # nothing is recorded that would need the folder
         if repaired:
             log.warning("recordings that a crash left are finished", extra={"files": repaired})
         self._writer.start()
@@ -79,6 +79,10 @@ class RecordingDesk:
             except OSError as error:
                 log.error("old recordings cannot be deleted", extra={"reason": str(error)})
             await asyncio.sleep(PRUNE_EVERY_S)
+
+    def replace(self, config: Config) -> None:
+        """Take up other numbers; calls that go on keep their recording."""
+        self._numbers = config.numbers
 
     # For sessions -------------------------------------------------------------------------------------
 
@@ -108,11 +112,11 @@ class RecordingDesk:
         self._metrics.recordings_active.set(len(self._tapes))
         return tape
 
-    def phrases(self) -> list[str]:
-        """Return the greetings that are to be rendered ahead."""
+    def phrases(self, config: Config) -> list[str]:
+        """Return the greetings of a configuration that are to be rendered ahead."""
         texts = []
-        for row in self._numbers:
-            greeting = self._agents[row.agent].greeting
+        for row in config.numbers:
+            greeting = config.agents[row.agent].greeting
             told = told_greeting(row.recording, self._section, greeting)
             if told != greeting:
                 texts.append(told)

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 BLOCKS_LIMIT = 1_024
 """Blocks that may wait for the disk (about 25 MB); one more is dropped and is silence in its file."""
+NICENESS = 10
 PART = ".part"
 """Ends the name of a file that is being written."""
 _CHECK_ROOM_EVERY = 16
@@ -110,6 +111,11 @@ class TapeWriter:
     # On the thread ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            # Encoding must never take time from media; on Linux this is about the thread alone.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        except OSError as error:
+            log.warning("recordings are written at full priority", extra={"reason": str(error)})
         while (item := self._next()) is not None:
             try:
                 self._do(item)

@@ -60,9 +60,11 @@ class TextDesk:
         in_call: Callable[[str, InboundMessage], bool] = lambda _room_id, _message: False,
         on_media: Callable[[], None] | None = None,
         agent_named: Callable[[str], TextAgent | None] = lambda _name: None,
+        call_link: Callable[[str], str] = lambda _room_id: "",
     ) -> None:
         """`in_call` hands a message to a call that goes on in the room; True if one took it. `on_media` is told that
         files wait to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
+        `call_link` makes a one-time link by which the person goes on by voice, empty if there is none.
         """
         self._database = database
         self._letters = letters
@@ -74,6 +76,7 @@ class TextDesk:
         self._in_call = in_call
         self._on_media = on_media
         self._agent_named = agent_named
+        self._call_link = call_link
         self._wake = asyncio.Event()
         self._after_seq = 0
         self._lanes: dict[str, deque[_Task]] = {}
@@ -247,6 +250,7 @@ class TextDesk:
             text=message.text,
             media=message.media,
             history=history,
+            call_link=self._call_link(room_id),
         )
         if self._mode is GreetingMode.SEND and (greeting := await self._greeting_before(message)):
             # Before the agent thinks, who may need a while.

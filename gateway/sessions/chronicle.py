@@ -1,7 +1,7 @@
 """Writes one call down: its timeline, its record and its metrics, in an order that tells the truth."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway.metrics import Metrics
 from gateway.model.events import MediaUp, Offered, Statistics
@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 EARLY_LIMIT = 256
 """Entries kept until the room is known, and lines kept until the greeting's line is written."""
+
+HIDDEN = "(not written down)"
+"""Stands for the words of a line that is kept out."""
 
 _LOGGED = {
     Kind.ANSWERED: "call answered",
@@ -44,6 +47,8 @@ class Chronicle:
         self._held_lines: list[tuple[Kind, float, Role | None, str, Mapping[str, Fact]]] = []
         self._awaits_greeting = False
         self._greeting_source = ""
+        self.hides_words: Callable[[], bool] = lambda: False
+        """Asked for each spoken line: whether its words are kept out, as those of a card number."""
         self._has_ended = False
         self._answered_at_s: float | None = None
         self._media_up_at_s: float | None = None
@@ -97,6 +102,8 @@ class Chronicle:
             return
         if kind is Kind.USER_SAID:
             self._turn_ended_at_s = self._spoken_until_s
+        if role is not None and self.hides_words():
+            text, facts = HIDDEN, {**(facts or {}), "hidden": True}
         if role is not None and self._awaits_greeting:
             self._held_lines.append((kind, at_s, role, text, facts or {}))
             if len(self._held_lines) >= EARLY_LIMIT:

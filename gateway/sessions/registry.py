@@ -9,14 +9,15 @@ from typing import Protocol
 from gateway.config import AgentBase, NumberSection
 from gateway.errors import CallNotFound, HearingFull
 from gateway.model.endpoint import Leg, LegListener
-from gateway.model.events import Direction, LegEvent, Offered
+from gateway.model.events import Direction, EndpointKind, LegEvent, Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent
+from gateway.rejections import By, rejections
 from gateway.rooms.access import ChannelAccess
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions.chronicle import Chronicle
 from gateway.sessions.placed import PlacedCalls
-from gateway.sessions.preparation import find_room, fresh_room, our_number
+from gateway.sessions.preparation import find_room, fresh_room, our_number, person_of
 from gateway.sessions.routing import route
 from gateway.sessions.session import Session
 from gateway.sessions.state import SessionState
@@ -84,15 +85,16 @@ class SessionRegistry:
         around: Surroundings,
         rules: RoomRules | None = None,
         load: LoadGate | None = None,
+        placed: PlacedCalls | None = None,
     ) -> None:
+        """`placed` are calls of ours whose leg is to come."""
         self._rules = rules
         self._load = load
         self._numbers = tuple(numbers)
         self._agents = agents
         self._settings = settings
         self._around = around
-        self.placed = PlacedCalls()
-        """Calls of ours whose leg is to come."""
+        self.placed = placed or PlacedCalls()
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._refusals: set[asyncio.Task[None]] = set()
@@ -136,6 +138,8 @@ class SessionRegistry:
             return self._refuse(leg, offered, HangupCause.NOT_ALLOWED)
         name = self._agent_of(offered)
         if name is None or name not in self._agents:
+            if offered.endpoint is EndpointKind.SIP and placed is None:
+                rejections.note(offered.source, by=By.SIP, reason="no_route")
             return self._refuse(leg, offered, HangupCause.NO_ROUTE)
         if self._is_too_busy(offered):
             return self._refuse(leg, offered, HangupCause.OVERLOADED)
@@ -168,18 +172,20 @@ class SessionRegistry:
 
     def _agent_of(self, offered: Offered) -> str | None:
         """Return who is to take a call: the agent that the offer, the room or the number names."""
-        if offered.agent:
-            return offered.agent
-        if self._rules is not None and offered.direction is Direction.INBOUND:
-            own = self._rules.agent(offered.callee, offered.caller)
+        return offered.agent or self.agent_for(our_number(offered), person_of(offered))
+
+    def agent_for(self, number: str, person: str) -> str | None:
+        """Return who speaks for a number of ours to a person; None if nobody does."""
+        if self._rules is not None:
+            own = self._rules.agent(number, person)
             if own in self._agents:
                 return own
-        return route(self._numbers, our_number(offered))
+        return route(self._numbers, number)
 
     def _may_converse(self, offered: Offered) -> bool:
-        if self._rules is None or offered.direction is not Direction.INBOUND:
+        if self._rules is None:
             return True
-        return self._rules.voice(offered.callee, offered.caller).may_converse
+        return self._rules.voice(our_number(offered), person_of(offered)).may_converse
 
     def on_refused(self, offered: Offered, cause: HangupCause) -> None:
         """Write down a call that an endpoint has refused by itself."""

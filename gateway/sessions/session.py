@@ -72,6 +72,7 @@ class Session:
         self._tasks = CallTasks(offered.call_id)
         self._answering = Answering(leg, ear, self._timers, placed)
         self._chronicle = Chronicle(around.recorder, around.metrics, offered)
+        self._chronicle.hides_words = lambda: self.tape.state is TapeState.PAUSED
         self._phase = GreetingPhase(
             around.greeting,
             around.turns,

@@ -12,6 +12,9 @@ from gateway.dialling.policy import DAY_S, HOUR_S, Usage
 from gateway.store.schema import calls
 from gateway.store.schema_dialled import dialled
 
+MESSAGE_CAUSE = "message:"
+"""Begins the cause of calls by which a message reaches somebody; the message's id follows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialled:
@@ -36,6 +39,46 @@ def find(
     wanted = dialled.c.key == key if key is not None else dialled.c.call_id == call_id
     row = connection.execute(select(dialled).where(wanted)).first()
     return None if row is None else _record(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is known of a call of ours from its record."""
+
+    call_id: str
+    cause: str
+    """Why it was placed."""
+    was_answered: bool
+    why: str | None
+    """Its hangup cause; None while it goes on, and for one without a record."""
+    has_record: bool
+
+
+def outcomes(connection: Connection, *, cause_prefix: str, since: float) -> list[Outcome]:
+    """Return the calls that were placed since then for causes that begin so, oldest first."""
+    rows = connection.execute(
+        select(dialled.c.call_id, dialled.c.cause, calls.c.answered_ms, calls.c.cause.label("why"))
+        .add_columns(calls.c.call_id.label("record"))
+        .join(calls, calls.c.call_id == dialled.c.call_id, isouter=True)
+        .where(dialled.c.at >= since, dialled.c.cause.startswith(cause_prefix, autoescape=True))
+        .order_by(dialled.c.at)
+    )
+    return [
+        Outcome(
+            call_id=row.call_id,
+            cause=row.cause,
+            was_answered=row.answered_ms is not None,
+            why=row.why,
+            has_record=row.record is not None,
+        )
+        for row in rows
+    ]
+
+
+def is_of_message(connection: Connection, call_id: str) -> bool:
+    """Whether a call was placed for a message: what becomes of it is what becomes of the message."""
+    row = connection.execute(select(dialled.c.cause).where(dialled.c.call_id == call_id)).first()
+    return row is not None and str(row.cause).startswith(MESSAGE_CAUSE)
 
 
 def usage(connection: Connection, number: str, *, at: float) -> Usage:

@@ -1,6 +1,6 @@
 """What people wrote to us, written down before the provider is answered, once for each of its message ids."""
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from gateway.model.messages import Channel, InboundMessage
 from gateway.store.clean import clean
@@ -8,13 +8,21 @@ from gateway.store.identity import LONGEST
 from gateway.store.message_records import media_row, to_media
 from gateway.store.schema_messages import inbox
 
+# Made once, because making a statement takes longer than running it.
+_KNOWN = select(inbox.c.seq).where(
+    inbox.c.provider == bindparam("of_provider"), inbox.c.provider_id == bindparam("of_id")
+)
+_PROCESSED = (
+    update(inbox)
+    .where(inbox.c.provider == bindparam("of_provider"), inbox.c.provider_id == bindparam("of_id"))
+    .values(processed_at=bindparam("at"))
+)
+
 
 def receive(connection: Connection, message: InboundMessage) -> bool:
     """Write an inbound message down; False if it is there already: `waiting` tells whether a room has it."""
-    known = select(inbox.c.seq).where(
-        inbox.c.provider == message.provider, inbox.c.provider_id == message.provider_id
-    )
-    if connection.execute(known).first() is not None:
+    of = {"of_provider": message.provider, "of_id": message.provider_id}
+    if connection.execute(_KNOWN, of).first() is not None:
         return False
     connection.execute(
         insert(inbox).values(
@@ -67,11 +75,7 @@ def waiting(
 
 def processed(connection: Connection, provider: str, provider_id: str, *, at: float) -> None:
     """The room has it."""
-    connection.execute(
-        update(inbox)
-        .where(inbox.c.provider == provider, inbox.c.provider_id == provider_id)
-        .values(processed_at=at)
-    )
+    connection.execute(_PROCESSED, {"of_provider": provider, "of_id": provider_id, "at": at})
 
 
 def last_inbound_at(

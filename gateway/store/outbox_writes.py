@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from gateway.model.messages import Accepted, Channel, MessageStatus, OutboundMessage
 from gateway.store.message_records import MessageRecord, Outcome, to_record, to_row
@@ -16,6 +16,15 @@ from gateway.store.people import is_opted_out
 from gateway.store.receipt_writes import apply_early_receipts
 from gateway.store.room_access import access
 from gateway.store.schema_messages import message_attempts, messages
+
+# Made once, because making a statement takes longer than running it.
+_BY_ID = select(messages).where(messages.c.message_id == bindparam("message_id"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_BY_CAUSE = select(messages.c.message_id).where(messages.c.cause == bindparam("cause"))
+_ATTEMPT = select(message_attempts).where(
+    message_attempts.c.message_id == bindparam("message_id"),
+    message_attempts.c.number == bindparam("number"),
+)
 
 OPTED_OUT = "opted_out"
 EXPIRED = "expired"
@@ -66,9 +75,7 @@ def accept(
     connection: Connection, message: OutboundMessage, *, at: float, not_before: float
 ) -> tuple[Acceptance, str]:
     """Write a message down; returns what became of it and the id of the message of this cause."""
-    known = connection.execute(
-        select(messages.c.message_id).where(messages.c.cause == message.cause)
-    ).scalar()
+    known = connection.execute(_BY_CAUSE, {"cause": message.cause}).scalar()
     if known is not None:
         # The same message again is this very write, tried twice.
         again = known == message.message_id
@@ -249,7 +256,7 @@ def told(connection: Connection, message_id: str, *, at: float) -> None:
 
 def get(connection: Connection, message_id: str) -> MessageRecord | None:
     """Return one message."""
-    row = connection.execute(select(messages).where(messages.c.message_id == message_id)).first()
+    row = connection.execute(_BY_ID, {"message_id": message_id}).first()
     return None if row is None else to_record(row)
 
 
@@ -262,17 +269,12 @@ def last_attempt_at(connection: Connection, message_id: str) -> float:
 
 
 def _locked(connection: Connection, message_id: str) -> Row[Any] | None:
-    return connection.execute(
-        select(messages).where(messages.c.message_id == message_id).with_for_update()
-    ).first()
+    return connection.execute(_BY_ID_LOCKED, {"message_id": message_id}).first()
 
 
 def _last_attempt(connection: Connection, row: Row[Any]) -> Row[Any] | None:
     return connection.execute(
-        select(message_attempts).where(
-            message_attempts.c.message_id == row.message_id,
-            message_attempts.c.number == row.attempts,
-        )
+        _ATTEMPT, {"message_id": row.message_id, "number": row.attempts}
     ).first()
 
 

@@ -5,11 +5,28 @@ Every function works within the caller's transaction, so that a check and what d
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from gateway.model.messages import Channel
 from gateway.store.identity import address_key
 from gateway.store.schema_messages import consents, identities, opt_outs, unreachables
+
+# Asked several times for each message: made once, because making a statement takes longer than running it.
+_LINKED = select(identities.c.key, identities.c.person).where(
+    or_(
+        identities.c.person == bindparam("own_key"),
+        identities.c.person
+        == select(identities.c.person)
+        .where(identities.c.key == bindparam("own_key"))
+        .scalar_subquery(),
+    )
+)
+_SAID = (
+    select(opt_outs)
+    .where(opt_outs.c.key.in_(bindparam("keys", expanding=True)))
+    # Not by time: a clock set back must not bring back what was revoked.
+    .order_by(opt_outs.c.seq)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +47,7 @@ def person_key(connection: Connection, key: str) -> str:
 
 def person_keys(connection: Connection, key: str) -> set[str]:
     """Return every key of the person behind an address, its own among them."""
-    own = select(identities.c.person).where(identities.c.key == key).scalar_subquery()
-    linked = select(identities.c.key, identities.c.person).where(
-        or_(identities.c.person == key, identities.c.person == own)
-    )
-    rows = connection.execute(linked).all()
+    rows = connection.execute(_LINKED, {"own_key": key}).all()
     return {key, *(row.key for row in rows), *(row.person for row in rows)}
 
 
@@ -93,10 +106,7 @@ def opt_out(connection: Connection, channel: Channel, address: str) -> OptOut | 
     A stop for one of the person's addresses holds for all: two may have been linked only after it.
     """
     keys = person_keys(connection, address_key(channel, address))
-    rows = connection.execute(
-        # Not by time: a clock set back must not bring back what was revoked.
-        select(opt_outs).where(opt_outs.c.key.in_(keys)).order_by(opt_outs.c.seq)
-    )
+    rows = connection.execute(_SAID, {"keys": sorted(keys)})
     last = {row.key: row for row in rows}
     if not last:
         return None

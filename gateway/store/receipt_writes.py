@@ -2,12 +2,34 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 
 from gateway.model.messages import MessageStatus, Receipt
 from gateway.store.message_records import MessageRecord, Outcome, to_record
 from gateway.store.message_states import RECEIPTS, advance
 from gateway.store.schema_messages import early_receipts, message_attempts, messages
+
+# Made once, because making a statement takes longer than running it.
+_MESSAGE = (
+    select(messages).where(messages.c.message_id == bindparam("message_id")).with_for_update()
+)
+_ATTEMPT = (
+    select(message_attempts)
+    .where(
+        message_attempts.c.provider == bindparam("of_provider"),
+        message_attempts.c.provider_id == bindparam("of_id"),
+    )
+    .order_by(message_attempts.c.started_at.desc())
+    .limit(1)
+)
+_EARLY = (
+    select(early_receipts)
+    .where(
+        early_receipts.c.provider == bindparam("of_provider"),
+        early_receipts.c.provider_id == bindparam("of_id"),
+    )
+    .order_by(early_receipts.c.at)
+)
 
 KEPT_S = 24 * 3600.0
 """How long a receipt waits for its message: much longer than any answer to a request takes."""
@@ -24,9 +46,7 @@ def apply_receipt(connection: Connection, receipt: Receipt) -> MessageRecord | N
         if trigger is not None and receipt.provider_id:
             _keep(connection, receipt)
         return None
-    row = connection.execute(
-        select(messages).where(messages.c.message_id == attempt.message_id).with_for_update()
-    ).one()
+    row = connection.execute(_MESSAGE, {"message_id": attempt.message_id}).one()
     is_last = attempt.number == row.attempts
     values: dict[str, Any] = {}
     if receipt.provider_id and not attempt.provider_id:
@@ -68,10 +88,7 @@ def apply_early_receipts(connection: Connection, *, provider: str, provider_id: 
     """Apply the receipts that came before it was known which message they are about; False if there are none."""
     if not provider_id:
         return False
-    here = (early_receipts.c.provider == provider) & (early_receipts.c.provider_id == provider_id)
-    rows = connection.execute(
-        select(early_receipts).where(here).order_by(early_receipts.c.at)
-    ).all()
+    rows = connection.execute(_EARLY, {"of_provider": provider, "of_id": provider_id}).all()
     if not rows:
         return False
     for row in rows:
@@ -83,21 +100,18 @@ def apply_early_receipts(connection: Connection, *, provider: str, provider_id: 
             error_code=row.error_code,
         )
         apply_receipt(connection, receipt)
-    connection.execute(delete(early_receipts).where(here))
+    connection.execute(
+        delete(early_receipts).where(
+            early_receipts.c.provider == provider, early_receipts.c.provider_id == provider_id
+        )
+    )
     return True
 
 
 def _attempt(connection: Connection, receipt: Receipt) -> Row[Any] | None:
     if receipt.provider_id:
-        found = connection.execute(
-            select(message_attempts)
-            .where(
-                message_attempts.c.provider == receipt.provider,
-                message_attempts.c.provider_id == receipt.provider_id,
-            )
-            .order_by(message_attempts.c.started_at.desc())
-            .limit(1)
-        ).first()
+        of = {"of_provider": receipt.provider, "of_id": receipt.provider_id}
+        found = connection.execute(_ATTEMPT, of).first()
         if found is not None:
             return found
     if not receipt.message_id:

@@ -3,7 +3,7 @@
 Every function takes the caller's connection, with a transaction begun.
 """
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
@@ -17,6 +17,32 @@ from gateway.store.schema_messages import messages
 
 KEY_LONGEST = 255
 
+# Made once, because making a statement takes longer than running it.
+_ANSWERED = (
+    select(messages.c.room_id)
+    .where(
+        messages.c.channel == bindparam("channel"),
+        messages.c.recipient == bindparam("theirs"),
+        messages.c.sender == bindparam("ours"),
+    )
+    .order_by(messages.c.seq.desc())
+    .limit(1)
+)
+_LINE = select(timeline.c.text).where(timeline.c.entry_id == bindparam("entry_id"))
+_LAST_SEQ = (
+    select(rooms.c.last_seq).where(rooms.c.room_id == bindparam("room_id")).with_for_update()
+)
+_RAISED = (
+    update(rooms)
+    .where(rooms.c.room_id == bindparam("of_room"))
+    .values(last_seq=bindparam("new_last_seq"))
+)
+_SPOKEN_BY = (
+    select(timeline.c.seq)
+    .where(timeline.c.room_id == bindparam("room_id"), timeline.c.role == bindparam("role"))
+    .limit(1)
+)
+
 
 def room_of_message(connection: Connection, message: InboundMessage, *, at: float) -> str:
     """Return the room in which a message belongs, made if the person never turned to us before.
@@ -25,14 +51,12 @@ def room_of_message(connection: Connection, message: InboundMessage, *, at: floa
     call; anything else to the room of the person and the number written to.
     """
     answered = connection.execute(
-        select(messages.c.room_id)
-        .where(
-            messages.c.channel == message.channel.value,
-            messages.c.recipient == message.sender,
-            messages.c.sender == message.recipient,
-        )
-        .order_by(messages.c.seq.desc())
-        .limit(1)
+        _ANSWERED,
+        {
+            "channel": message.channel.value,
+            "theirs": message.sender,
+            "ours": message.recipient,
+        },
     ).scalar()
     if answered:
         return str(answered)
@@ -67,11 +91,8 @@ def room_of(
 
 def append_line(connection: Connection, entry: Entry, *, entry_id: str) -> bool:
     """Add a line to its room's timeline; False if a line of this id is there already."""
-    room = connection.execute(
-        select(rooms.c.last_seq).where(rooms.c.room_id == entry.room_id).with_for_update()
-    ).first()
-    known = select(timeline.c.seq).where(timeline.c.entry_id == entry_id)
-    if connection.execute(known).first() is not None:
+    room = connection.execute(_LAST_SEQ, {"room_id": entry.room_id}).first()
+    if has_line(connection, entry_id):
         return False
     if room is None:
         # Its own write was lost in an overflow: the line matters more.
@@ -94,7 +115,7 @@ def append_line(connection: Connection, entry: Entry, *, entry_id: str) -> bool:
             facts=dict(entry.facts),
         )
     )
-    connection.execute(update(rooms).where(rooms.c.room_id == entry.room_id).values(last_seq=seq))
+    connection.execute(_RAISED, {"of_room": entry.room_id, "new_last_seq": seq})
     return True
 
 
@@ -115,22 +136,18 @@ def said_before(
 
 def was_greeted(connection: Connection, room_id: str) -> bool:
     """Whether any agent has said anything in the room."""
-    said = select(timeline.c.seq).where(
-        timeline.c.room_id == room_id, timeline.c.role == Role.AGENT.value
-    )
-    return connection.execute(said.limit(1)).first() is not None
+    told = {"room_id": room_id, "role": Role.AGENT.value}
+    return connection.execute(_SPOKEN_BY, told).first() is not None
 
 
 def has_line(connection: Connection, entry_id: str) -> bool:
     """Whether a line of this id is in any timeline."""
-    known = select(timeline.c.seq).where(timeline.c.entry_id == entry_id)
-    return connection.execute(known).first() is not None
+    return connection.execute(_LINE, {"entry_id": entry_id}).first() is not None
 
 
 def line_text(connection: Connection, entry_id: str) -> str | None:
     """Return the text of a line; None if there is none of this id."""
-    found = select(timeline.c.text).where(timeline.c.entry_id == entry_id)
-    text = connection.execute(found).scalar()
+    text = connection.execute(_LINE, {"entry_id": entry_id}).scalar()
     return None if text is None else str(text)
 
 

@@ -29,10 +29,11 @@ from sqlalchemy import (
 from gateway.errors import StoreError
 from gateway.store.metadata import metadata
 from gateway.store.schema_dialled import add_dialled_table
+from gateway.store.schema_events import add_event_table
 from gateway.store.schema_messages import add_message_tables
 from gateway.store.schema_rooms import add_room_tables
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 schema_versions = Table(
     "schema_versions",
@@ -100,6 +101,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     2: add_message_tables,
     3: add_room_tables,
     4: add_dialled_table,
+    5: add_event_table,
 }
 """Version → what makes it from the version before. Version 1 is the first there was."""
 

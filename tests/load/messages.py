@@ -29,6 +29,8 @@ SENDERS = 16
 QUIET_S = 20.0
 """So long nothing comes out: the rest is lost."""
 BLOCKED_MOST_MS = 5.0
+COLLECTION_MOST_MS = 20.0
+"""One frame of sound: everything waits for the collector."""
 MEMORY_MOST_MB = 200.0
 
 
@@ -83,6 +85,12 @@ async def _run(report: Report, directory: Path, plan: Run) -> None:
     report.say(
         f"event loop: busy {loop['busy_s'] / elapsed_s:.0%}, longest callback "
         f"{loop['longest_ms']:.1f} ms of processor time ({loop['longest_wall_ms']:.1f} ms by the clock)"
+    )
+    report.promise(
+        "messages: garbage collection takes at most",
+        f"{COLLECTION_MOST_MS:.0f} ms",
+        ms(loop["longest_collection_ms"]),
+        loop["longest_collection_ms"] <= COLLECTION_MOST_MS,
     )
     for name, count in loop["long"].items():
         report.say(f"longer than {BLOCKED_MOST_MS:.0f} ms: {name}, {count} times")

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,10 +25,15 @@ from gateway.app.texting import TextSide
 from gateway.config import Config, HttpSection
 from gateway.http.server import HttpServer, build_app
 from gateway.metrics import Metrics
+from gateway.model.events import EndpointKind, Offered
+from gateway.model.hangup import HangupCause
 from gateway.model.text_agent import TextReply, TextTurn
+from gateway.rooms.timeline import Entry, Kind, Recorder
+from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.store.store import Store
 from tests.support.fake_http_ports import FakeGateway
 from tests.support.loop_watch import LoopWatch
+from tests.support.store_writer import die_before
 from tests.support.twilio_stand_in import ACCOUNT_SID, AUTH_TOKEN
 
 PUBLIC_URL = "https://voice.example.com"
@@ -47,6 +53,8 @@ class Options:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further sections of the configuration, by name."""
     watches_loop: bool = False
+    dies_before: int = 0
+    """Kill the process right before so manieth statement or commit of its writer; 0: it lives."""
 
     def start(self, log: Path) -> subprocess.Popen[bytes]:
         """Run it, with its log in a file."""
@@ -86,7 +94,17 @@ class EchoDesk:
         return TextReply(text=f"you wrote: {turn.text}")
 
 
-async def main(options: Options) -> None:
+def print_port(port: int) -> None:
+    os.write(1, f"{port}\n".encode())
+
+
+def run(options: Options, ready: Callable[[int], None] = print_port) -> None:
+    """Run it in this process; `ready` gets the port."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    asyncio.run(main(options, ready))
+
+
+async def main(options: Options, ready: Callable[[int], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -100,6 +118,8 @@ async def main(options: Options) -> None:
         token=API_TOKEN, live=fake, readiness=fake, archive=fake, registry=metrics.registry
     )
     texting.add_routes(app)
+    recorder = WatchedRecorder(store, [texting.after_calls])
+    app.router.add_post("/test/calls", _ends_call(recorder, store))
     watch = LoopWatch()
     if options.watches_loop:
         watch.install()
@@ -112,11 +132,42 @@ async def main(options: Options) -> None:
     gc.freeze()
     await asyncio.sleep(0)
     watch.reset()
-    os.write(1, f"{port}\n".encode())
+    if options.dies_before:
+        die_before(options.dies_before)
+    ready(port)
     await stop.wait()
     await server.stop()
     await texting.close()
     await store.close()
+
+
+def _ends_call(
+    recorder: Recorder, store: Store
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A telephone call as its session writes it down, that ended as the request tells."""
+
+    async def end(request: web.Request) -> web.Response:
+        told = await request.json()
+        offered = Offered(
+            call_id=told["call_id"],
+            at_s=time.monotonic(),
+            endpoint=EndpointKind.SIP,
+            caller=told["person"],
+            callee=told["number"],
+        )
+        room = await recorder.room_for(number=offered.callee, person=offered.caller)
+        recorder.call_offered(offered, room_id=room.room_id, agent=AGENT)
+        for kind in (Kind.ANSWERED, Kind.GREETING_STARTED):
+            recorder.append(
+                Entry(room_id=room.room_id, call_id=offered.call_id, kind=kind, offset_ms=1.0)
+            )
+        recorder.call_ended(
+            offered.call_id, cause=HangupCause(told["cause"]), detail="", offset_ms=900.0
+        )
+        await store.flush()
+        return web.json_response({"room_id": room.room_id})
+
+    return end
 
 
 def _tells(watch: LoopWatch) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -129,5 +180,4 @@ def _tells(watch: LoopWatch) -> Callable[[web.Request], Awaitable[web.StreamResp
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING)
-    asyncio.run(main(Options(**json.loads(sys.argv[1]))))
+    run(Options(**json.loads(sys.argv[1])))

@@ -288,7 +288,10 @@ class TwilioStandIn:
             if status == "undelivered":
                 fields["ErrorCode"] = taken.error_code
             for _ in range(self.receipt_copies):
-                await self.call_form(target, fields)
+                try:
+                    await self.call_form(target, fields)
+                except (aiohttp.ClientError, OSError):
+                    continue  # nobody is there: Twilio does not come again
                 taken.reported.append(status)
 
     async def _list(self, request: web.Request) -> web.Response:

@@ -12,14 +12,14 @@ from gateway.channels.fallback.error_codes import treatment_of
 from gateway.channels.fallback.incident import Form, Incident, Rules, Standing
 from gateway.channels.fallback.policy import Decision, Send, decide, incident_cause
 from gateway.channels.fallback.quiet_hours import QuietHours, clock_time
-from gateway.channels.fallback.triggers import Trigger, trigger_of
+from gateway.channels.fallback.triggers import Phase, Trigger, trigger_of
 from gateway.config.fallback import FallbackSection
 from gateway.model.messages import Channel, ChannelCapabilities, Template
 from gateway.rooms.access import OPEN
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.text_lines import digest
 from gateway.rooms.timeline import Entry, Fact, Kind
-from gateway.store import people, room_access, room_lines
+from gateway.store import dialled, people, room_access, room_lines
 from gateway.store.message_records import MessageRecord
 from gateway.store.outbox_writes import Acceptance, get
 from gateway.store.transactor import Transactor
@@ -110,6 +110,9 @@ class Fallback:
         trigger = None if call is None else trigger_of(call.outcome)
         if call is None or trigger is None:
             return None
+        if call.outcome.phase is Phase.RINGING and dialled.is_of_message(connection, call_id):
+            # A call back that nobody took is a message that did not arrive: `message_failed` goes on with it.
+            return None
         cause = f"{CALL}{call_id}"
         records = known.steps(connection, cause)
         return _Case(
@@ -125,7 +128,7 @@ class Fallback:
             room_id=call.room_id,
             call_id=call_id,
             number=call.number,
-            text=records[0].message.text if records else "",
+            text=next((item.message.text for item in records if not _is_call(item)), ""),
         )
 
     def _case_of_message(
@@ -255,7 +258,8 @@ class Fallback:
 
     async def _send(self, case: _Case, send: Send) -> bool:
         """Have a message written; returns whether it was accepted."""
-        text = case.text or self._compose(case)
+        is_call = send.channel is Channel.VOICE
+        text = self._call_greeting(case) if is_call else case.text or self._compose(case)
         letter = Letter(
             room_id=case.room_id,
             channel=send.channel,
@@ -268,12 +272,18 @@ class Fallback:
             not_before=send.not_before,
             not_after=send.not_after,
         )
-        if case.text:
-            # It stands in the timeline as what was first tried to be said.
+        if is_call or case.text:
+            # A text stands in the timeline as what was first tried to be said, a call as what will be heard.
             answers = await self._letters.send_only(letter)
         else:
             answers = await self._letters.write(letter)
         return any(answer.acceptance is Acceptance.ACCEPTED for answer in answers)
+
+    def _call_greeting(self, case: _Case) -> str:
+        greeting = self._fill(case, self._section.texts.callback)
+        if case.incident.trigger is not Trigger.MESSAGE_FAILED:
+            return greeting
+        return f"{greeting} {case.text}".strip()
 
     def _compose(self, case: _Case) -> str:
         text = self._fill(case, str(getattr(self._section.texts, case.incident.trigger.value)))
@@ -311,6 +321,10 @@ class Fallback:
         return await self._database.transact(
             lambda connection: room_lines.append_line(connection, entry, entry_id=entry_id)
         )
+
+
+def _is_call(record: MessageRecord) -> bool:
+    return record.message.channel is Channel.VOICE
 
 
 def _facts(case: _Case, decision: Decision, now: float) -> dict[str, Fact]:

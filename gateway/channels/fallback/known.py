@@ -6,7 +6,7 @@ Every function takes the caller's connection, with a transaction begun.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from gateway.channels.fallback.incident import Attempt, Form, Standing
 from gateway.channels.fallback.phone_number import number_facts
@@ -80,14 +80,17 @@ def _phase(connection: Connection, call_id: str, answered_ms: float | None) -> P
 
 def undecided_calls(connection: Connection, *, since: float, limit: int) -> list[str]:
     """Return calls that ended since then and about which nothing was decided, oldest first."""
-    decided = select(timeline.c.call_id).where(timeline.c.kind == Kind.FALLBACK.value)
+    # Looked up for each call: the timelines of all years are too much to read at a start.
+    decided = exists().where(
+        timeline.c.call_id == calls.c.call_id, timeline.c.kind == Kind.FALLBACK.value
+    )
     return list(
         connection.execute(
             select(calls.c.call_id)
             .where(
                 calls.c.offered_at >= since,
                 calls.c.cause.is_not(None),
-                calls.c.call_id.not_in(decided),
+                ~decided,
             )
             .order_by(calls.c.offered_at)
             .limit(limit)

@@ -9,6 +9,7 @@ from gateway.config.webrtc import Anonymous, WebrtcSection
 from gateway.http.errors import ApiError
 from gateway.http.peer import Peers
 from gateway.http.webrtc.origins import is_own_machine
+from gateway.http.webrtc.ports import Guest
 from gateway.http.webrtc.tokens import MISSING, WRONG_AGENT, Claims, TokenRefused, TokenSigner
 
 
@@ -19,10 +20,19 @@ class Admitted:
     agent: str
     claims: Claims | None
     """What the token says; None for an anonymous call."""
+    guest: Guest | None = None
+    """Whose room it is, for a token that leads into one."""
+
+    @property
+    def callee(self) -> str:
+        """Which number of ours the call is about; an agent's name where there is none."""
+        return self.guest.number if self.guest else self.agent
 
     @property
     def caller(self) -> str:
         """The caller's address as rooms know it; empty for somebody unknown, who gets a room alone."""
+        if self.guest:
+            return self.guest.person
         subject = self.claims.subject if self.claims else ""
         return f"web:{subject}" if subject else ""
 
@@ -47,8 +57,12 @@ class Admission:
         self._signer = signer
         self._peers = peers
 
-    def agents(self, claims: Claims | None, request: web.Request) -> tuple[str, ...]:
+    def agents(
+        self, claims: Claims | None, request: web.Request, guest: Guest | None = None
+    ) -> tuple[str, ...]:
         """Return the agents that whoever asks may call, the one called by default first."""
+        if guest is not None:
+            return (guest.agent,) if guest.agent in self._agents else ()
         if claims is not None:
             return (claims.agent,) if claims.agent in self._agents else ()
         return self._open if self.is_open_to(request) else ()
@@ -78,9 +92,15 @@ class Admission:
             raise TokenRefused(MISSING, "the token is to be sent as Bearer")
         return self._signer.check(token.strip(), now_s=now_s)
 
-    def admit(self, request: web.Request, wanted: str, now_s: float) -> Admitted:
-        """Return who calls whom; raises `TokenRefused` or `ApiError`."""
+    def admit(
+        self, request: web.Request, wanted: str, now_s: float, guest: Guest | None = None
+    ) -> Admitted:
+        """Return who calls whom; raises `TokenRefused` or `ApiError`. `guest` is whose room the token names."""
         claims = self.claims(request, now_s)
+        if guest is not None:
+            if guest.agent not in self._agents:
+                raise _no_agent()
+            return Admitted(agent=guest.agent, claims=claims, guest=guest)
         if claims is not None:
             return Admitted(agent=self._of_token(claims, wanted), claims=claims)
         if not self.is_open_to(request):

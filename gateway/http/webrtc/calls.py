@@ -60,7 +60,7 @@ class _Signalling:
         desk.count_offer(request)
         desk.check_ready()
         sdp = descriptions.offer(await _body(request, OFFER_TYPE, descriptions.OFFER_MOST))
-        admitted = desk.admission.admit(request, request.query.get("agent", ""), time.time())
+        admitted = await desk.admit(request, request.query.get("agent", ""), time.time())
         resource = desk.resources.open(new_call_id(), descriptions.ufrag_of(sdp))
         try:
             desk.use_token(admitted)
@@ -122,7 +122,7 @@ class _Signalling:
             call_id=resource.call_id,
             sdp=sdp,
             agent=admitted.agent,
-            callee=admitted.agent,
+            callee=admitted.callee,
             caller=admitted.caller,
             caller_name=admitted.name,
             source=desk.peers.address(request),

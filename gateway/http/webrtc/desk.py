@@ -16,9 +16,9 @@ from gateway.http.webrtc import used_tokens
 from gateway.http.webrtc.admission import Admission, Admitted
 from gateway.http.webrtc.ice_servers import IceServers
 from gateway.http.webrtc.origins import Origins, preflight_headers
-from gateway.http.webrtc.ports import LiveStates
+from gateway.http.webrtc.ports import Guest, Guests, LiveStates
 from gateway.http.webrtc.resources import Resources
-from gateway.http.webrtc.tokens import TokenSigner
+from gateway.http.webrtc.tokens import NO_ROOM, Claims, TokenRefused, TokenSigner
 from gateway.http.webrtc.used_tokens import UsedTokens
 from gateway.model.browser_calls import BrowserCalls
 
@@ -32,8 +32,15 @@ class Desk:
     """One per gateway, on the event loop. Raises `ConfigError` for secrets that cannot be read."""
 
     def __init__(
-        self, config: Config, signer: TokenSigner, calls: BrowserCalls, live: LiveStates
+        self,
+        config: Config,
+        signer: TokenSigner,
+        calls: BrowserCalls,
+        live: LiveStates,
+        guests: Guests | None = None,
     ) -> None:
+        """`guests` knows the rooms to which tokens lead; without it such tokens open nothing."""
+        self._guests = guests
         section = config.webrtc
         self.section = section
         self.agent_names: Sequence[str] = tuple(config.agents)
@@ -103,6 +110,22 @@ class Desk:
             raise ApiError(
                 503, "webrtc.not_ready", "no calls are taken now", headers={"Retry-After": "5"}
             )
+
+    async def guest_of(self, claims: Claims | None) -> Guest | None:
+        """Return whose room a token leads into, None if into none. Raises `TokenRefused`, `StoreError`."""
+        if claims is None or not claims.room:
+            return None
+        guest = None if self._guests is None else await self._guests.guest(claims.room)
+        if guest is None:
+            raise TokenRefused(
+                NO_ROOM, "the conversation that this link is for is not there", status=404
+            )
+        return guest
+
+    async def admit(self, request: web.Request, wanted: str, now_s: float) -> Admitted:
+        """Return who calls whom. Raises `TokenRefused`, `ApiError` or `StoreError`."""
+        guest = await self.guest_of(self.admission.claims(request, now_s))
+        return self.admission.admit(request, wanted, now_s, guest)
 
     def use_token(self, admitted: Admitted) -> None:
         """Use the caller's token up; raises `TokenRefused` if it was used before."""

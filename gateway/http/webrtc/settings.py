@@ -15,7 +15,7 @@ def add_routes(app: web.Application, desk: Desk) -> None:
         desk.count_request(request)
         now_s = time.time()
         claims = desk.admission.claims(request, now_s)
-        agents = desk.admission.agents(claims, request)
+        agents = desk.admission.agents(claims, request, await desk.guest_of(claims))
         may_call = bool(agents)
         # Accounts of our TURN servers are for those who may call.
         servers = (

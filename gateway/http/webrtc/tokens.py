@@ -28,6 +28,7 @@ _EXPIRED = "token.expired"
 _MALFORMED = "token.malformed"
 WRONG_AGENT = "token.wrong_agent"
 REPLAYED = "token.replayed"
+NO_ROOM = "token.no_room"
 
 
 class TokenRefused(ApiError):
@@ -56,6 +57,8 @@ class Claims:
     """Who calls, in words of whoever signed: calls of one subject share a room; empty: nobody known."""
     max_call_s: int = 0
     """Longest call; 0: as configured."""
+    room: str = ""
+    """Id of the room in which the call takes place, which then tells who calls whom; empty: none yet."""
 
 
 class TokenSigner:
@@ -73,8 +76,9 @@ class TokenSigner:
         name: str = "",
         subject: str = "",
         max_call_s: int = 0,
+        room: str = "",
     ) -> tuple[str, Claims]:
-        """Return a new token and what it says."""
+        """Return a new token and what it says; with a room `agent` may be empty."""
         claims = Claims(
             agent=agent,
             jti=secrets.token_urlsafe(16),
@@ -82,6 +86,7 @@ class TokenSigner:
             name=name,
             subject=subject,
             max_call_s=max_call_s,
+            room=room,
         )
         payload: dict[str, Any] = {
             "aud": AUDIENCE,
@@ -90,7 +95,7 @@ class TokenSigner:
             "jti": claims.jti,
             "agent": agent,
         }
-        optional = {"name": name, "sub": subject, "max_call_s": max_call_s}
+        optional = {"name": name, "sub": subject, "max_call_s": max_call_s, "room": room}
         payload.update({key: value for key, value in optional.items() if value})
         return jwt.encode(payload, self._secret, algorithm=ALGORITHM), claims
 
@@ -143,8 +148,10 @@ def _claims(payload: Mapping[str, Any]) -> Claims:
         raise TokenRefused(
             _MALFORMED, f"the token's max_call_s is not from {SHORTEST_CALL_S} to {LONGEST_CALL_S}"
         )
+    room = _text(payload, "room")
     return Claims(
-        agent=_text(payload, "agent", needed=True),
+        agent=_text(payload, "agent", needed=not room),
+        room=room,
         jti=_text(payload, "jti", needed=True),
         exp_s=float(payload["exp"]),
         name=_text(payload, "name"),

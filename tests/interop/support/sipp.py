@@ -61,6 +61,7 @@ def start_sipp(
     limit: int | None = None,
     transport: str = "u1",
     source: str = "127.0.0.1",
+    port: int = 0,
     service: str = "1000",
     keys: Mapping[str, str] | None = None,
     status: int | None = None,
@@ -68,10 +69,10 @@ def start_sipp(
 ) -> Sipp:
     """Start a scenario of `sip/scenarios` towards a worker on 127.0.0.1.
 
-    `status` stands for `[status]` in it, where SIPp takes no key.
+    `port` is our own (0: a free one). `status` stands for `[status]` in it, where SIPp takes no key.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    port = free_port(source)
+    port = port or free_port(source)
     script = SCENARIOS / f"{scenario}.xml"
     if status is not None:
         text = script.read_text().replace("[status]", str(status))

@@ -1,5 +1,7 @@
 """Agents in writing."""
 
+from dataclasses import replace
+
 import pytest
 
 from agents.conversation.brain import EndCall, Note, Phrase, Words
@@ -108,3 +110,49 @@ async def test_the_receptionist_takes_a_message_in_writing():
         assert reply.text
         notes += [note.name for note in reply.notes]
     assert any("message" in name for name in notes), notes
+
+
+OFFER = "Call us here: {link}"
+LINK = "https://voice.example.com/#token=a.b.c"
+
+
+@pytest.mark.parametrize("text", ["Please call me", "Can I talk to somebody?", "call me back"])
+async def test_who_wants_to_talk_is_offered_a_call(text):
+    brain = Script(Words("no"))
+    wanted = replace(turn(text), call_link=LINK)
+    reply = await texting(lambda facts: brain, call_offer=OFFER).answer(wanted)
+    assert reply.text == f"Call us here: {LINK}"
+    assert [note.name for note in reply.notes] == ["call_offered"]
+    assert not brain.asked
+
+
+@pytest.mark.parametrize(
+    ("text", "link", "offer"),
+    [("When are you open?", LINK, OFFER), ("Please call me", "", OFFER), ("call me", LINK, "")],
+)
+async def test_nobody_else_is(text, link, offer):
+    brain = Script(Words("as ever"))
+    reply = await texting(lambda facts: brain, call_offer=offer).answer(
+        replace(turn(text), call_link=link)
+    )
+    assert reply.text == "as ever"
+
+
+async def test_a_model_writes_where_the_link_belongs_and_never_learns_it():
+    told = []
+
+    def make(facts):
+        told.append(facts)
+        return Script(Words("Gladly: [call link]"))
+
+    agent = texting(make, keeps_brains=False, call_offer=OFFER)
+    reply = await agent.answer(replace(turn("Can I talk to somebody?"), call_link=LINK))
+    assert reply.text == f"Gladly: {LINK}"
+    (facts,) = told
+    assert facts.may_offer_call
+    assert LINK not in repr(facts)
+
+
+async def test_a_model_that_remembers_links_of_before_gets_none():
+    agent = texting(lambda facts: Script(Words("Here: [call link]")), keeps_brains=False)
+    assert (await agent.answer(turn("talk"))).text == "Here:"

@@ -20,6 +20,7 @@ from gateway.recording.call_tape import told_greeting
 from gateway.recording.desk import RecordingDesk
 from gateway.recording.tape_state import TRANSITIONS, TapeState
 from gateway.rooms.timeline import Kind
+from gateway.sessions.chronicle import HIDDEN
 from tests.support.virtual_clock import run_virtual
 from tests.unit.sessions.bench import Bench, FakeAgent, FakePhrases, now
 
@@ -44,7 +45,7 @@ class Recorded:
         phrases: FakePhrases | None = None,
         **section: Any,
     ) -> None:
-        config = Config(
+        self.config = config = Config(
             numbers=(NumberSection(number="*", agent="receptionist", recording=mode),),
             recording=RecordingSection(files_dir=folder, min_free_mb=0, **section),
         )
@@ -114,7 +115,7 @@ def test_the_announcement_is_part_of_the_greeting_and_recording_starts_after_it(
 
     async def scenario() -> None:
         recorded = Recorded(tmp_path, RecordingMode.ANNOUNCE, script)
-        assert recorded.desk.phrases() == [
+        assert recorded.desk.phrases(recorded.config) == [
             told_greeting(
                 RecordingMode.ANNOUNCE,
                 RecordingSection(),
@@ -282,6 +283,30 @@ def test_a_pause_is_silence_on_both_sides_and_its_digits_are_not_written_down(
         # The agent hears the digits all the same, and nothing of the pause.
         keys = [event.digit for event in bench.agent.told if isinstance(event, KeyPressed)]
         assert keys == ["4", "7"]
+
+    call(scenario())
+
+
+def test_words_said_in_a_pause_are_not_written_down(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        recorded = Recorded(tmp_path, RecordingMode.ANNOUNCE)
+        await recorded.answered()
+        bench = recorded.bench
+        line = bench.agent.line
+        assert line is not None
+        line.heard_user("I want to pay", {})
+        recorded.desk.pause("c_test")
+        line.heard_user("four one one one", {"recognition_ms": 5.0})
+        line.say(said(100, text="I heard four one one one"))
+        await bench.run_until(now() - bench.offered_s + 1)
+        recorded.desk.resume("c_test")
+        line.heard_user("That is it", {})
+        await recorded.over(1)
+
+        told = [text for _, text, _ in bench.recorder.said()][1:]
+        assert told == ["I want to pay", HIDDEN, HIDDEN, "That is it"]
+        (heard,) = [e for e in bench.recorder.entries if e.facts.get("recognition_ms")]
+        assert heard.facts["hidden"] is True
 
     call(scenario())
 

@@ -1,0 +1,1 @@
+"""Traces of calls, made from their timelines once they are over."""
