@@ -26,7 +26,7 @@ def build_agents(
 ) -> dict[str, Agent]:
     """Return every configured agent by its name, not started. Raises `ConfigError`.
 
-    `capabilities` carry out tools of language models (`send_message`, `transfer_call`) by name.
+    `capabilities` carry out what agents do besides talking (`send_message`, `transfer_call`), by name.
     """
     return {
         name: _build(name, section, config, speech, voice, capabilities or {})
@@ -51,7 +51,8 @@ def _build(
 ) -> Agent:
     match section:
         case ReceptionistAgent():
-            return Receptionist(name, section, config.turns, speech, speech, voice)
+            send_message = capabilities.get("send_message")
+            return Receptionist(name, section, config.turns, speech, speech, voice, send_message)
         case EchoAgent():
             return Echo(name, section)
         case LlmAgent():

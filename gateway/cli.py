@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
-from gateway.commands import rehearse_options, systemd_options, tokens_options
+from gateway.commands import rehearse_options, rooms_options, systemd_options, tokens_options
 from gateway.commands.exits import CommandFailed, Exit
 
 _EXIT_CODES = (
@@ -120,6 +120,8 @@ def build_parser() -> argparse.ArgumentParser:
     systemd_options.add_command(commands, _EXIT_CODES)
 
     tokens_options.add_commands(commands, command)
+
+    rooms_options.add_commands(command)
 
     for client in (calls, call, hangup, outbox, token, drain, reload):
         client.add_argument("--url", metavar="URL", help="the gateway, if not the configured one")

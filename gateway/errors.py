@@ -18,6 +18,11 @@ GatewayError                      code: stable, for HTTP clients, logs and metri
 │   ├── CallOver                  call.over
 │   ├── DialRefused               dial.refused
 │   └── DialFailed                dial.failed           retryable
+├── RoomNotFound                  room.not_found
+├── MessageError                  message.failed
+│   ├── OptedOut                  message.opted_out
+│   ├── Unreachable               message.unreachable
+│   └── KeyReused                 message.key_reused
 ├── RecordingFailed               recording.failed
 ├── RecordingNotRunning           recording.not_running
 ├── StoreError                    store.failed          retryable
@@ -175,6 +180,40 @@ class RecordingNotRunning(GatewayError):
     """A recording cannot be paused or gone on with in its state."""
 
     code = "recording.not_running"
+
+
+class RoomNotFound(GatewayError):
+    """No room has this id."""
+
+    code = "room.not_found"
+
+    def __init__(self, room_id: str) -> None:
+        self.room_id = room_id
+        super().__init__(f"no room {room_id!r}")
+
+
+class MessageError(GatewayError):
+    """A message to a person was not accepted."""
+
+    code = "message.failed"
+
+
+class OptedOut(MessageError):
+    """The person wants no messages."""
+
+    code = "message.opted_out"
+
+
+class Unreachable(MessageError):
+    """There is no way in writing to the person; the message says why for each channel."""
+
+    code = "message.unreachable"
+
+
+class KeyReused(MessageError):
+    """An idempotency key was used before, for another message."""
+
+    code = "message.key_reused"
 
 
 class StoreError(GatewayError):

@@ -39,6 +39,7 @@ from gateway.model.line import (
     LineEvent,
     PlaybackEnded,
     PlaybackStarted,
+    SaidByOther,
     TextTyped,
 )
 from gateway.model.speech import Urgency, Voice
@@ -159,6 +160,8 @@ class Conversation:
                 self._note_first_sample(happening)
             case PlaybackEnded():
                 self._speaker.ended(happening)
+            case SaidByOther(playback_id=playback_id, speech=speech):
+                self._speaker.adopt(playback_id, speech)
             case Recognised(ask=ask, text=text):
                 self._do(self._turns.recognised(now_s, ask, text), now_s)
                 if words := self._turns.words_so_far:

@@ -125,13 +125,17 @@ class Speaker:
         """Queue speech; returns its playback id, or None if the generation is over."""
         if generation != self._generation:
             return None
-        now_s = asyncio.get_running_loop().time()
         playback_id = self._line.say(speech)
+        self.adopt(playback_id, speech)
+        return playback_id
+
+    def adopt(self, playback_id: int, speech: Speech) -> None:
+        """Take speech that is queued on the line for our own, whoever had it said."""
+        now_s = asyncio.get_running_loop().time()
         self._queued[playback_id] = speech
         self._ends_s = max(now_s, self._ends_s) + speech.duration_ms / 1000
         self._last_text = speech.text
         self._history.saying(playback_id, speech.text)
-        return playback_id
 
     # What happens to it ---------------------------------------------------------------------------
 

@@ -2,19 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
-from agents.conversation.brain import Brain, Thought, UserTurn
+from agents.conversation.brain import Brain, Note, Thought, UserTurn
 from agents.conversation.conversation import Conversation
 from agents.conversation.history import History
 from agents.conversation.listening import Ears
 from agents.conversation.manners import Manners
 from agents.local.sentences import SentenceSplitter
-from agents.receptionist.dialogue import Answer, Dialogue
+from agents.receptionist.dialogue import Dialogue
 from agents.receptionist.faq import Embedder, FaqIndex
+from agents.receptionist.heard import Answer, TextAnswer, Texting
 from agents.receptionist.phrases import fixed_phrases, named
 from gateway.config import ReceptionistAgent, TurnsSection
-from gateway.errors import ProviderError
+from gateway.errors import GatewayError, ProviderError, ProviderUnavailable
 from gateway.model.line import Agent, CallFacts, Line
 from gateway.model.speech import Voice
 
@@ -24,13 +26,28 @@ EMBED_BOUND_S = 2.0
 """Longest wait for the similarity of a question; without it the receptionist takes a message."""
 
 
-class ReceptionistBrain:
-    """Thinks for one call: a dialogue and, for questions, the FAQ."""
+SEND_BOUND_S = 5.0
+"""Longest wait until a text is accepted; fillers account for it."""
 
-    def __init__(self, dialogue: Dialogue, faq: FaqIndex | None, embedder: Embedder) -> None:
+SendText = Callable[[str], Awaitable[None]]
+Capability = Callable[[str, Mapping[str, Any]], Awaitable[str]]
+"""(call id, arguments) → what came of it; raises `GatewayError`."""
+
+
+class ReceptionistBrain:
+    """Thinks for one call: a dialogue and, for questions, the FAQ. `send` sends the caller a text."""
+
+    def __init__(
+        self,
+        dialogue: Dialogue,
+        faq: FaqIndex | None,
+        embedder: Embedder,
+        send: SendText | None = None,
+    ) -> None:
         self._dialogue = dialogue
         self._faq = faq
         self._embedder = embedder
+        self._send = send
 
     async def reply(
         self,
@@ -47,7 +64,23 @@ class ReceptionistBrain:
             after_reprompt=turn.after_reprompt,
         )
         for thought in thoughts:
-            yield thought
+            if not isinstance(thought, TextAnswer):
+                yield thought
+                continue
+            for following in await self._text(thought):
+                yield following
+
+    async def _text(self, answer: TextAnswer) -> tuple[Thought, ...]:
+        """Send a text; whatever goes wrong, the caller is told that it did not work."""
+        try:
+            if self._send is None:
+                raise ProviderUnavailable("nothing sends texts")
+            async with asyncio.timeout(SEND_BOUND_S):
+                await self._send(answer.text)
+        except (GatewayError, TimeoutError) as error:
+            log.warning("a text for the caller is not sent", extra={"reason": repr(error)})
+            return (Note("text_not_sent", {"reason": str(error)[:200]}), *answer.failed)
+        return (Note("text_sent"), *answer.sent)
 
     async def _find(self, text: str) -> Answer | None:
         if self._faq is None:
@@ -71,8 +104,11 @@ class Receptionist:
         ears: Ears,
         embedder: Embedder,
         voice: Voice,
+        send_message: Capability | None = None,
     ) -> None:
+        """`send_message` sends a caller a text, as the tool of that name does for language models."""
         self._name = name
+        self._send_message = send_message if section.texts_answers else None
         self._section = section
         self._manners = Manners.of(section, turns)
         self._ears = ears
@@ -103,20 +139,30 @@ class Receptionist:
     async def converse(self, line: Line) -> None:
         """Answer, take messages, end politely."""
         await self._load_faq()
-        brain = self.text_brain(line.facts)
+        brain = self._brain(line.facts, Texting.ASKED if self._send_message else Texting.NEVER)
         await Conversation(
             line, brain, self._ears, self._voice, self._manners, SentenceSplitter
         ).run()
 
     def text_brain(self, facts: CallFacts) -> Brain:
         """Return a brain for one conversation, spoken or written; it answers what the FAQ, once loaded, knows."""
+        return self._brain(facts, Texting.IN_WRITING)
+
+    def _brain(self, facts: CallFacts, texting: Texting) -> Brain:
+        capability = self._send_message
+
+        async def send(text: str) -> None:
+            if capability is not None:
+                await capability(facts.call_id, {"text": text})
+
         dialogue = Dialogue(
             caller=facts.caller,
             goodbye=self._section.goodbye,
             greeting=self._section.greeting,
             business=self._section.business,
+            texting=texting,
         )
-        return ReceptionistBrain(dialogue, self._faq, self._embedder)
+        return ReceptionistBrain(dialogue, self._faq, self._embedder, send)
 
     def phrases(self) -> Sequence[str]:
         """Return every sentence that does not depend on the call."""

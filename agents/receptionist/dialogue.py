@@ -1,11 +1,19 @@
 """The receptionist's dialogue: what is said next, given what was heard; pure, one object per call."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from agents.conversation.brain import EndCall, ExpectDigits, Note, Phrase, Thought, Words
 from agents.receptionist import phrases
 from agents.receptionist.digits import own_number, parse_digits, say_digits
+from agents.receptionist.heard import (
+    Answer,
+    Heard,
+    Message,
+    Step,
+    TextAnswer,
+    Texting,
+    slot_named,
+)
 from agents.receptionist.intents import Intent, find_intent, yes_or_no
 from agents.receptionist.names import extract_name
 from agents.receptionist.states import MOVES, State
@@ -18,54 +26,37 @@ SHORTEST_NUMBER = 7
 LONGEST_MESSAGE = 1_000
 """Characters of a message that are kept."""
 
+_BACK_WORDS = frozenset({"that", "it", "this", "those"})
+
 SURE_EXTRA = 0.12
 """A question in the middle of taking a message must match the FAQ by so much more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The best entry of the FAQ for what was heard."""
-
-    text: str
-    score: float
-    """Cosine similarity minus the threshold: not negative if it counts."""
-
-
-@dataclass(slots=True)
-class Message:
-    """What has been taken down so far."""
-
-    name: str = ""
-    number: str = ""
-    text: str = ""
-
-
-@dataclass(slots=True)
-class _Heard:
-    text: str
-    digits: str
-    intent: Intent | None
-    agrees: bool | None
-    answer: Answer | None
-    words: list[str] = field(default_factory=list)
 
 
 class Dialogue:
     """One caller's dialogue. `hear` returns what to say and do, in order."""
 
     def __init__(
-        self, *, caller: str, goodbye: str, greeting: str = "", business: str = "us"
+        self,
+        *,
+        caller: str,
+        goodbye: str,
+        greeting: str = "",
+        business: str = "us",
+        texting: Texting = Texting.NEVER,
     ) -> None:
         self._own_number = own_number(caller)
         self._goodbye = goodbye
         self._business = business
+        self._texting = texting
+        self._answered = ""
+        """The last answer from the FAQ."""
         self._state = State.LISTENING
         self._message = Message()
         self._misses = 0
         self._digits = ""
         self._is_correcting = False
         self._last = greeting or phrases.HELP
-        self._steps: dict[State, Callable[[_Heard], list[Thought]]] = {
+        self._steps: dict[State, Callable[[Heard], list[Thought]]] = {
             State.LISTENING: self._listening,
             State.OFFERED: self._offered,
             State.NAME: self._name,
@@ -93,9 +84,9 @@ class Dialogue:
         answer: Answer | None = None,
         is_keys: bool = False,
         after_reprompt: bool = False,
-    ) -> list[Thought]:
+    ) -> list[Step]:
         """Take one turn of the caller; `answer` is the best FAQ entry, if any comes near."""
-        heard = _Heard(
+        heard = Heard(
             text=text.strip(),
             digits=text if is_keys else parse_digits(text),
             intent=None if is_keys else find_intent(text),
@@ -103,6 +94,8 @@ class Dialogue:
             answer=answer,
             words=[] if is_keys else words_of(text),
         )
+        if heard.intent is Intent.TEXT_ME and self._state is not State.TEXT:
+            return self._text_me(heard)
         thoughts = self._here(heard) if after_reprompt and len(heard.words) <= 4 else None
         if thoughts is None:
             thoughts = self._everywhere(heard)
@@ -112,7 +105,7 @@ class Dialogue:
         spoken = [thought.text for thought in thoughts if isinstance(thought, Phrase | Words)]
         if spoken:
             self._last = " ".join(spoken)
-        return thoughts
+        return [*thoughts]
 
     def _named(self, thought: Thought) -> Thought:
         if isinstance(thought, Phrase):
@@ -121,13 +114,13 @@ class Dialogue:
 
     # In every state -----------------------------------------------------------------------------
 
-    def _here(self, heard: _Heard) -> list[Thought] | None:
+    def _here(self, heard: Heard) -> list[Thought] | None:
         """ "Are you still there?" – "Yes." is not the answer to the question before."""
         if heard.agrees is True or heard.intent in (Intent.HELLO, Intent.CAN_YOU_HEAR):
             return [Phrase(phrases.QUESTIONS[self._state])]
         return None
 
-    def _everywhere(self, heard: _Heard) -> list[Thought] | None:
+    def _everywhere(self, heard: Heard) -> list[Thought] | None:
         if self._state is State.TEXT and len(heard.words) > 4:
             # A message may say anything, even "please call me back" and "goodbye".
             return None
@@ -148,14 +141,43 @@ class Dialogue:
         if self._is_taking and self._state is not State.TEXT and not heard.digits:
             answer = heard.answer
             if answer is not None and answer.score >= SURE_EXTRA and heard.agrees is None:
+                self._answered = phrases.named(answer.text, self._business)
                 return [Phrase(answer.text), Phrase(phrases.QUESTIONS[self._state])]
         return None
+
+    def _text_me(self, heard: Heard) -> list[Step]:
+        """ "Can you text me that?" means the last answer, "send me the address" the one to that."""
+        text = self._answered
+        if heard.answer is not None and heard.answer.score >= 0:
+            refers_back = text and not _BACK_WORDS.isdisjoint(heard.words)
+            text = text if refers_back else phrases.named(heard.answer.text, self._business)
+        if not text:
+            return [Phrase(phrases.TEXT_WHAT)]
+        self._answered = text
+        after: list[Thought] = [Phrase(phrases.QUESTIONS[self._state])]
+        if not self._is_taking:
+            self._misses = 0
+            self._move(State.MORE)
+            after = [Phrase(phrases.MORE)]
+        match self._texting:
+            case Texting.IN_WRITING:
+                return [Phrase(text), *after]
+            case Texting.NEVER:
+                return [Phrase(phrases.TEXT_NOT_SENT), *after]
+            case Texting.ASKED:
+                return [
+                    TextAnswer(
+                        text,
+                        sent=(Phrase(phrases.TEXT_SENT), *after),
+                        failed=(Phrase(phrases.TEXT_NOT_SENT), *after),
+                    )
+                ]
 
     @property
     def _is_taking(self) -> bool:
         return self._state not in (State.LISTENING, State.OFFERED, State.MORE, State.ENDED)
 
-    def _is_digits_done(self, heard: _Heard) -> bool:
+    def _is_digits_done(self, heard: Heard) -> bool:
         """ "That's all" ends a number or agrees to a message, not the call."""
         ends = " ".join(heard.words)
         says_all = any(
@@ -169,7 +191,7 @@ class Dialogue:
 
     # Questions and wishes -----------------------------------------------------------------------
 
-    def _listening(self, heard: _Heard) -> list[Thought]:
+    def _listening(self, heard: Heard) -> list[Thought]:
         match heard.intent:
             case Intent.MESSAGE:
                 return [Phrase(phrases.TAKE), *self._begin_message(heard)]
@@ -182,6 +204,7 @@ class Dialogue:
         if heard.answer is not None and heard.answer.score >= 0:
             self._misses = 0
             self._move(State.MORE)
+            self._answered = phrases.named(heard.answer.text, self._business)
             return [Phrase(heard.answer.text), Phrase(phrases.MORE)]
         match heard.intent:
             case Intent.THANKS:
@@ -202,7 +225,7 @@ class Dialogue:
         self._move(State.OFFERED)
         return [Phrase(phrases.OFFER if self._misses == 1 else phrases.OFFER_AGAIN)]
 
-    def _offered(self, heard: _Heard) -> list[Thought]:
+    def _offered(self, heard: Heard) -> list[Thought]:
         wishes = (Intent.MESSAGE, Intent.CALL_BACK, Intent.HUMAN)
         if heard.intent in wishes or (heard.answer is not None and heard.answer.score >= 0):
             return self._listening(heard)
@@ -215,7 +238,7 @@ class Dialogue:
             return self._listening(heard)
         return self._miss()
 
-    def _more(self, heard: _Heard) -> list[Thought]:
+    def _more(self, heard: Heard) -> list[Thought]:
         is_question = heard.answer is not None and heard.answer.score >= 0
         is_short = len(heard.words) <= 5
         if heard.intent is None and not is_question and heard.agrees is False and is_short:
@@ -227,14 +250,14 @@ class Dialogue:
 
     # Taking a message ---------------------------------------------------------------------------
 
-    def _begin_message(self, heard: _Heard) -> list[Thought]:
+    def _begin_message(self, heard: Heard) -> list[Thought]:
         self._message = Message()
         self._is_correcting = False
         if len(heard.digits) >= SHORTEST_NUMBER:
             self._message.number = heard.digits
         return self._enter(State.NAME)
 
-    def _name(self, heard: _Heard) -> list[Thought]:
+    def _name(self, heard: Heard) -> list[Thought]:
         name = extract_name(heard.text)
         if not name and self._misses >= 2 and heard.words:
             # Better a strange name than a caller who is asked for ever.
@@ -244,7 +267,7 @@ class Dialogue:
         self._message.name = name
         return self._next_slot()
 
-    def _own(self, heard: _Heard) -> list[Thought]:
+    def _own(self, heard: Heard) -> list[Thought]:
         if len(heard.digits) >= SHORTEST_NUMBER:
             self._message.number = heard.digits
             return self._next_slot()
@@ -259,7 +282,7 @@ class Dialogue:
             return self._enter(State.NUMBER)
         return self._miss()
 
-    def _number(self, heard: _Heard) -> list[Thought]:
+    def _number(self, heard: Heard) -> list[Thought]:
         said = " ".join(heard.words)
         if self._digits and (
             "start again" in said
@@ -285,14 +308,14 @@ class Dialogue:
             return self._next_slot()
         return self._miss()
 
-    def _text(self, heard: _Heard) -> list[Thought]:
+    def _text(self, heard: Heard) -> list[Thought]:
         if not heard.words:
             return self._miss()
         self._message.text = (heard.text[:1].upper() + heard.text[1:])[:LONGEST_MESSAGE]
         return self._next_slot()
 
-    def _confirm(self, heard: _Heard) -> list[Thought]:
-        slot = _slot_named(heard.words)
+    def _confirm(self, heard: Heard) -> list[Thought]:
+        slot = slot_named(heard.words)
         if heard.agrees is False or slot is not None:
             self._is_correcting = True
             return self._enter(slot or State.CORRECT)
@@ -303,8 +326,8 @@ class Dialogue:
             return self._taken(confirmed=False)
         return self._miss()
 
-    def _correct(self, heard: _Heard) -> list[Thought]:
-        slot = _slot_named(heard.words)
+    def _correct(self, heard: Heard) -> list[Thought]:
+        slot = slot_named(heard.words)
         if slot is None and self._misses >= 2:
             return self._taken(confirmed=False)
         return self._miss() if slot is None else self._enter(slot)
@@ -365,15 +388,3 @@ class Dialogue:
         if state not in MOVES[self._state]:
             raise InvalidTransition(self._state, state)
         self._state = state
-
-
-def _slot_named(words: list[str]) -> State | None:
-    """Return which part of the message the caller speaks of."""
-    for word in words:
-        if word in ("name", "names", "named", "spelled", "called"):
-            return State.NAME
-        if word in ("number", "numbers", "telephone", "phone", "digits"):
-            return State.NUMBER
-        if word in ("message", "messages", "text", "massage", "rest"):
-            return State.TEXT
-    return None

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from agents.receptionist.dialogue import Answer
+from agents.receptionist.heard import Answer
 from gateway.config import FaqEntry
 
 

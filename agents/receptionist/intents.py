@@ -15,6 +15,8 @@ class Intent(StrEnum):
     GOODBYE = "goodbye"
     THANKS = "thanks"
     REPEAT = "repeat"
+    TEXT_ME = "text_me"
+    """The last answer is wanted in writing."""
     CANCEL = "cancel"
     WAIT = "wait"
     HUMAN = "human"
@@ -27,6 +29,11 @@ class Intent(StrEnum):
 
 
 _PATTERNS: tuple[tuple[Intent, str], ...] = (
+    (Intent.TEXT_ME, r"\b(text|sms|whatsapp|whats app) (that|it|this|those|me|us)\b(?!.*\bback\b)|\bmessage me\b"
+     r"(?!.*\bback\b)|\b(send|get|give) (me|us|that|it|this|those)\b.*\b(text|texts|sms|whatsapp|whats app|"
+     r"in writing)\b|\b(send|give) me (a|the)\b.*\bmessage\b|\bsend (me|us) (that|it|this|those|the|your)\b|"
+     r"\bsend (that|it|this|those) to (me|us|my (phone|mobile|cell|number|telephone))\b|"
+     r"\b(have|get) (that|it|this) in writing\b"),
     (Intent.REPEAT, r"\b(repeat|say (that|it) again|one more time|once more|come again|pardon|"
      r"what did you say|didn't (catch|get|hear|understand)|did not (catch|get|hear|understand)|again please)\b"
      r"|^(sorry|what|excuse me|say again)$"),

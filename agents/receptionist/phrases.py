@@ -26,6 +26,10 @@ TAKEN = "Thank you, I have taken your message, and I will pass it on."
 READ_BACK = "Let me read that back to you."
 """Rendered ahead, so it plays while the message itself is rendered."""
 
+TEXT_SENT = "I have sent it to you as a text message."
+TEXT_NOT_SENT = "I am sorry, I cannot send a text message to this line."
+TEXT_WHAT = "What would you like me to send you? Please ask, and I will send you the answer."
+
 QUESTIONS: dict[State, str] = {
     State.LISTENING: HELP,
     State.OFFERED: "May I take a message for you?",
@@ -91,6 +95,7 @@ def fixed_phrases(business: str) -> tuple[str, ...]:
     """Return every sentence that does not depend on the call, without doubles."""
     fixed = [OFFER, OFFER_AGAIN, HUMAN, CALL_BACK, TAKE, WELCOME, MORE, HELP, HELLO, FINE]
     fixed += [WHAT_I_DO, HEAR_YOU, TAKE_TIME, DROPPED, START_NUMBER_AGAIN, TAKEN, READ_BACK]
+    fixed += [TEXT_SENT, TEXT_NOT_SENT, TEXT_WHAT]
     fixed += QUESTIONS.values()
     for pair in REPHRASED.values():
         fixed += pair

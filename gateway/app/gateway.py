@@ -19,6 +19,8 @@ from gateway.app.changeover import Changeover
 from gateway.app.drain import Drain
 from gateway.app.observing import Observing
 from gateway.app.processes import telephony_argv, webrtc_argv
+from gateway.app.rooms import RoomSide
+from gateway.app.running_calls import RunningCalls
 from gateway.app.texting import TextSide
 from gateway.config import AgentSection, Config
 from gateway.dialling.dialler import Dialler
@@ -70,6 +72,7 @@ class Gateway:
             voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
         )
         self.observing = Observing(config, self.metrics, self.store)
+        self.running = RunningCalls()
         self.agents = self.make_agents(config)
         placed = PlacedCalls()
         self.dialler = Dialler(
@@ -89,7 +92,10 @@ class Gateway:
             self.dialler,
             build_links(config),
             self.observing.text_watchers(),
+            in_call=self.running.answers,
+            on_taken=lambda room_id: self.rooms.taken.look(room_id),
         )
+        self.rooms = RoomSide(config, self.store, self.texting, self.running)
         self.load = LoadWatch(
             config.overload,
             ticks=self.metrics.recent_ticks,
@@ -99,7 +105,12 @@ class Gateway:
         )
         self.recorder = WatchedRecorder(
             self.store,
-            [self.texting.after_calls, self.texting.call_hooks, *self.observing.watchers()],
+            [
+                self.texting.after_calls,
+                self.texting.call_hooks,
+                self.rooms.taken,
+                *self.observing.watchers(),
+            ],
         )
         self.registry = SessionRegistry(
             rules=self.texting.call_rules,
@@ -121,6 +132,7 @@ class Gateway:
             load=self.load,
             placed=placed,
         )
+        self.running.join(self.registry, lambda: self.texting.agents)
         self.recorder.watch(self.dialler)
         self.telephony_file = config.gateway.data_dir / "telephony.json"
         self.sip: WorkerEndpoint | None = None
@@ -170,6 +182,8 @@ class Gateway:
             await agent.start()
         stack.push_async_callback(self.texting.close)
         await self.texting.start()
+        stack.push_async_callback(self.rooms.close)
+        self.rooms.start()
         stack.push_async_callback(self.observing.close)
         await self.observing.start()
         self.observing.watch_speech(self.speech)
@@ -273,7 +287,10 @@ class Gateway:
 
     def make_agents(self, config: Config) -> dict[str, Agent]:
         """Return the agents of a configuration, not started. Raises `ConfigError`."""
-        capabilities = self.observing.capabilities()
+        capabilities = {
+            **self.observing.capabilities(),
+            "send_message": lambda *of_call: self.rooms.call_texts.send_message(*of_call),
+        }
         return build_agents(config, self.speech, LadderVoice(self._voices), capabilities)
 
     async def _close_agents(self) -> None:

@@ -55,6 +55,7 @@ async def serve(config: Config, path: Path | None = None) -> None:
     )
     access.keep_use(http, tokens)
     gateway.texting.add_routes(http)
+    gateway.rooms.add_routes(http)
     gateway.observing.add_routes(http)
     dialling.add_routes(http, gateway.dialler)
     service.add_routes(http, Operations(gateway, reload))

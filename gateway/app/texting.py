@@ -11,6 +11,7 @@ from aiohttp import web
 from agents.texting import build_text_agents
 from gateway.app.call_links import no_link
 from gateway.app.incoming_files import build_media_intake
+from gateway.app.mail import MIB, build_mail_intake, build_mailbox
 from gateway.app.more_webhooks import add_teams
 from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
 from gateway.channels.durable_reception import DurableReception
@@ -43,7 +44,7 @@ from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
-from gateway.rooms.text_desk import TextDesk
+from gateway.rooms.text_desk import InCall, TextDesk
 from gateway.sessions.routing import route
 from gateway.store.message_records import MessageRecord
 from gateway.store.store import Store
@@ -67,10 +68,12 @@ class TextSide:
         dialler: Dialler | None = None,
         call_link: Callable[[str], str] = no_link,
         watchers: Sequence[TextWatcher] = (),
+        *,
+        in_call: InCall,
+        on_taken: Callable[[str], None],
     ) -> None:
-        """Raises `ConfigError`."""
+        """`in_call` and `on_taken` are the desk's. Raises `ConfigError`."""
         self._config = config
-        self._sections = dict(config.agents)
         self._store = store
         rooms = config.rooms
         self.agents: dict[str, TextAgent] = build_text_agents(
@@ -125,8 +128,10 @@ class TextSide:
             mode=rooms.text_greeting,
             history_lines=rooms.history_lines,
             hooks=self.hooks,
+            in_call=in_call,
+            on_taken=on_taken,
             on_media=self._files.look if rooms.media.enabled else None,
-            agent_named=self.agents.get,
+            agent_named=lambda name: self.agents.get(name),
             call_link=call_link,
         )
         answers = KeywordAnswers(
@@ -143,6 +148,8 @@ class TextSide:
             on_keyword=answers.answer,
             on_new=witnesses.received,
         )
+        self._mail = build_mail_intake(config, self.reception, self._folder)
+        self.mailbox = build_mailbox(config, self._mail)
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
@@ -163,6 +170,9 @@ class TextSide:
         stack.push_async_callback(_end, desk)
         files = asyncio.create_task(self._files.run(), name="files")
         stack.push_async_callback(_end, files)
+        if self.mailbox is not None:
+            mailbox = asyncio.create_task(self.mailbox.run(), name="mailbox")
+            stack.push_async_callback(_end, mailbox)
         stack.push_async_callback(self.call_hooks.close)
         stack.push_async_callback(self.after_calls.close, AFTER_CALLS_S)
         self.after_calls.start()
@@ -177,7 +187,7 @@ class TextSide:
         outbox_routes.add_routes(app, self.outbox)
         media_routes.add_routes(app, self._store, self._folder)
         room_rules_routes.add_routes(
-            app, self._store, agents=self._sections, on_change=self.call_rules.refresh
+            app, self._store, agents=lambda: self._config.agents, on_change=self.call_rules.refresh
         )
         if config.twilio.is_on:
             TwilioWebhooks(
@@ -188,7 +198,12 @@ class TextSide:
                 twilio_answers_keywords=config.twilio.answers_keywords,
             ).add_routes(app)
         if config.channels.webhook.secret_file is not None:
-            ProgramHooks(self.reception, [program_key(config)]).add_routes(app)
+            ProgramHooks(
+                self.reception,
+                [program_key(config)],
+                mail=self._mail,
+                mail_most=config.channels.email.imap.size_mb * MIB,
+            ).add_routes(app)
         telegram = config.channels.telegram
         if telegram.webhook_secret_file is not None and telegram.bot_token_file is not None:
             secret = read_secret(
@@ -213,8 +228,6 @@ class TextSide:
             }
         self.agents = made
         self._config = config
-        self._sections.clear()
-        self._sections.update(config.agents)
 
     async def settle(self, bound_s: float) -> None:
         """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""

@@ -21,6 +21,7 @@ from gateway.model.messages import (
 
 PROVIDER = "email"
 TEXT_LIMIT = 100_000
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 
 
@@ -67,14 +68,18 @@ class EmailTransport:
         mail = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))
         mail["From"] = formataddr((section.from_name, sender))
         mail["To"] = message.recipient
-        mail["Subject"] = section.subject
+        mail["Subject"] = _subject(message) or section.subject
         mail["Date"] = formatdate(self._clock(), localtime=False)
         # The same for each attempt: many servers and programs leave out what they have seen.
         mail["Message-ID"] = f"<{_token(message.message_id)}@{domain}>"
-        # One thread for each room.
-        mail["References"] = f"<room-{_token(message.room_id)}@{domain}>"
+        # One thread for each room, and within it the mail that is answered.
+        references = f"<room-{_token(message.room_id)}@{domain}>"
+        if _MESSAGE_ID.fullmatch(message.reply_to):
+            mail["In-Reply-To"] = message.reply_to
+            references += f" {message.reply_to}"
+        mail["References"] = references
         # RFC 3834: nobody's vacation notice answers a machine.
-        mail["Auto-Submitted"] = "auto-generated"
+        mail["Auto-Submitted"] = "auto-replied" if "In-Reply-To" in mail else "auto-generated"
         links = "".join(f"\n{media.url}" for media in message.media)
         text = message.text + ("\n" + links if links else "")
         mail.set_content(text.encode("utf-8", "replace").decode())
@@ -127,6 +132,13 @@ class EmailTransport:
             raise SendFailed(
                 "connection", str(error), may_retry=True, is_unknown=is_handed_over
             ) from error
+
+
+def _subject(message: OutboundMessage) -> str:
+    subject = " ".join(message.subject.split())
+    if not subject or not subject.isprintable():
+        return ""
+    return f"Re: {subject}" if message.reply_to else subject
 
 
 def _expect(answer: tuple[int, bytes]) -> None:

@@ -24,6 +24,7 @@ from gateway.config.tracing import TracingSection
 from gateway.config.trunks import DiallingSection, TrunkSection
 from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
+from gateway.model.addresses import parse_address
 
 
 class LogFormat(StrEnum):
@@ -267,6 +268,17 @@ class ReceptionistAgent(AgentBase):
     )
     faq_threshold: float = Field(default=0.3, ge=0, le=1)
     """Cosine similarity from which an FAQ entry counts as the answer."""
+    deliver_to: tuple[str, ...] = ()
+    """Where messages that it takes are sent, such as `email:desk@example.org`; none: they stand in the timeline."""
+    texts_answers: bool = True
+    """Whether callers who ask for it get the last answer as a text."""
+
+    @field_validator("deliver_to")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            parse_address(address)
+        return value
 
 
 class EchoAgent(AgentBase):

@@ -1,5 +1,6 @@
 """The configuration of further written channels: `[channels.webhook]`, `.email`, `.telegram`, `.teams`."""
 
+import ipaddress
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +9,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from gateway.config.section import Section
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, by its address or as `localhost`."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _base_url(value: str) -> str:
@@ -49,6 +58,34 @@ class SmtpSecurity(StrEnum):
     NONE = "none"
 
 
+class ImapSection(Section):
+    """A mailbox whose new mail is taken in (IMAP, RFC 3501)."""
+
+    host: str = ""
+    """The mail server; empty: no mailbox is read."""
+    port: int = Field(default=993, ge=1, le=65_535)
+    security: SmtpSecurity = SmtpSecurity.TLS
+    username: str = ""
+    password_file: Path | None = None
+    folder: str = "INBOX"
+    idle: bool = True
+    """Be told of new mail by servers that can (IDLE, RFC 2177), besides looking every `poll_s`."""
+    poll_s: float = Field(default=60.0, ge=1, le=3_600)
+    size_mb: int = Field(default=25, ge=1, le=100)
+    """So much of a mail is fetched (MiB); the rest of a larger one is left out."""
+    timeout_s: float = Field(default=20.0, ge=1, le=120)
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ImapSection":
+        if self.host and (not self.username or self.password_file is None):
+            raise ValueError("username and password_file are needed to read a mailbox")
+        if self.host and self.security is SmtpSecurity.NONE and not is_loopback(self.host):
+            raise ValueError(
+                "a password would travel in the clear; set security to starttls or tls"
+            )
+        return self
+
+
 class EmailSection(Section):
     """E-mail, sent through a mail server (submission, RFC 6409)."""
 
@@ -62,11 +99,17 @@ class EmailSection(Section):
     """Sender where a message has none that is an e-mail address."""
     from_name: str = ""
     subject: str = "Your conversation with us"
+    """Of mails that answer none."""
+    authserv_id: str = ""
+    """The mail server whose `Authentication-Results` must say `dmarc=pass` for mail that comes in; empty: senders are
+    believed."""
+    imap: ImapSection = Field(default_factory=ImapSection)
     timeout_s: float = Field(default=20.0, ge=1, le=60)
 
     @model_validator(mode="after")
     def _complete(self) -> "EmailSection":
-        if self.host and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", self.from_address):
+        is_address = re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", self.from_address)
+        if (self.host or self.imap.host) and not is_address:
             raise ValueError("from_address must be an e-mail address")
         if self.username and self.password_file is None:
             raise ValueError("password_file is missing; the username is of no use without it")

@@ -50,7 +50,7 @@ def add_routes(app: web.Application, live: LiveCalls, archive: Archive) -> None:
             return web.json_response({**_unwritten(call_id, state), "timeline": []})
         lines = await archive.call_timeline(call_id)
         return web.json_response(
-            {**_call(record, state), "timeline": [_line(line) for line in lines]}
+            {**_call(record, state), "timeline": [line_json(line) for line in lines]}
         )
 
     async def hang_up(request: web.Request) -> web.Response:
@@ -74,7 +74,7 @@ def add_routes(app: web.Application, live: LiveCalls, archive: Archive) -> None:
         return web.json_response(
             {
                 "room_id": room_id,
-                "timeline": [_line(line) for line in lines],
+                "timeline": [line_json(line) for line in lines],
                 "next_after": lines[-1].seq if len(lines) == limit else None,
             }
         )
@@ -112,7 +112,8 @@ def _unwritten(call_id: str, state: str) -> dict[str, Any]:
     return {"call_id": call_id, "state": state, "cause": None}
 
 
-def _line(line: TimelineLine) -> dict[str, Any]:
+def line_json(line: TimelineLine) -> dict[str, Any]:
+    """Return an entry of a timeline as the API tells it."""
     return {
         "seq": line.seq,
         "call_id": line.call_id,

@@ -15,9 +15,11 @@ from gateway.errors import (
     EndpointError,
     GatewayError,
     IceSessionReplaced,
+    MessageError,
     NoAgent,
     OfferRefused,
     ProviderUnavailable,
+    RoomNotFound,
     StoreError,
 )
 
@@ -38,6 +40,8 @@ HTTP_CODES = {
 _STATUS: tuple[tuple[type[GatewayError], int], ...] = (
     (CallNotFound, 404),
     (NoAgent, 404),
+    (RoomNotFound, 404),
+    (MessageError, 409),
     (OfferRefused, 400),
     (IceSessionReplaced, 412),
     (DialFailed, 503),

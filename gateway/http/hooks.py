@@ -1,9 +1,11 @@
-"""Messages from the operator's own program and from Telegram: `/hooks/messages`, `/hooks/status`, `/telegram/messages`.
+"""Messages from the operator's own program and from Telegram: `/hooks/messages`, `/hooks/status`, `/hooks/mail`,
+`/telegram/messages`.
 
 Checked, written down, answered; processed after. The program signs as `gateway/channels/webhook_signature.py`
 says and may also bring e-mail in; Telegram shows the secret that `setWebhook` was given.
 """
 
+import asyncio
 import hmac
 import logging
 import time
@@ -14,8 +16,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.channels import telegram, webhook
+from gateway.channels.hand_over import hand_over
 from gateway.channels.keywords import keyword
-from gateway.channels.reception import KeywordAnswer, Reception
+from gateway.channels.mail_intake import MailIntake
+from gateway.channels.reception import Reception
 from gateway.channels.webhook_signature import is_genuine
 from gateway.http.errors import ApiError
 from gateway.model.messages import Channel, InboundMessage, Media, MessageStatus, Receipt
@@ -23,6 +27,9 @@ from gateway.model.messages import Channel, InboundMessage, Media, MessageStatus
 log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=BaseModel)
+
+MAIL_BOUND_S = 30.0
+"""Longest that a whole mail may take to come."""
 
 _Address = Annotated[str, Field(min_length=1, max_length=255)]
 _Id = Annotated[str, Field(min_length=1, max_length=128)]
@@ -114,17 +121,6 @@ class _Update(_Told):
     message: _TelegramMessage | None = None
 
 
-async def hand_over(reception: Reception, message: InboundMessage) -> None:
-    """Hand a message over, or the keyword that it is."""
-    word = keyword(message.text)
-    if word is None and keyword(message.text, is_opted_out=True) is not None:
-        word = keyword(message.text, is_opted_out=await reception.is_opted_out(message))
-    if word is None:
-        await reception.message(message)
-    else:
-        await reception.keyword(message, word, KeywordAnswer.OURS)
-
-
 class ProgramHooks:
     """What the operator's own program calls; `keys` are two while the secret is changed."""
 
@@ -133,16 +129,23 @@ class ProgramHooks:
         reception: Reception,
         keys: Sequence[bytes],
         *,
+        mail: MailIntake | None = None,
+        mail_most: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`mail` takes whole mails of at most `mail_most` bytes; None: there is no e-mail."""
         self._reception = reception
         self._keys = tuple(keys)
+        self._mail = mail
+        self._mail_most = mail_most
         self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
-        """Add both routes."""
+        """Add the routes."""
         app.router.add_post("/hooks/messages", self.messages)
         app.router.add_post("/hooks/status", self.status)
+        if self._mail is not None:
+            app.router.add_post("/hooks/mail", self.mail)
 
     async def messages(self, request: web.Request) -> web.Response:
         """Take a message; its `webhook-id` is the id by which it is taken once."""
@@ -176,7 +179,23 @@ class ProgramHooks:
         )
         return web.Response(status=204)
 
-    async def _genuine(self, request: web.Request) -> bytes:
+    async def mail(self, request: web.Request) -> web.Response:
+        """Take a whole mail, as it came over the wire (`message/rfc822`); its `Message-ID` counts it once."""
+        assert self._mail is not None
+        async with asyncio.timeout(MAIL_BOUND_S):
+            body = await self._genuine(await self._large_body(request))
+        taken = await self._mail.take(body)
+        return web.json_response({"taken_as": taken.value})
+
+    async def _large_body(self, request: web.Request) -> web.Request:
+        """Let this one request be larger than others, though not before its headers look genuine."""
+        if (request.content_length or 0) > self._mail_most:
+            raise ApiError(413, "http.too_large", f"a mail has at most {self._mail_most} bytes")
+        if "webhook-signature" not in request.headers:
+            raise ApiError(403, "http.forbidden", "the signature is wrong or too old")
+        return request.clone(client_max_size=self._mail_most)
+
+    async def _genuine(self, request: web.BaseRequest) -> bytes:
         body = await request.read()
         if not is_genuine(self._keys, request.headers, body, at=self._clock()):
             log.warning(

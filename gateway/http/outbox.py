@@ -45,14 +45,14 @@ def add_routes(app: web.Application, outbox: Outbox) -> None:
         before = whole_number(request, "before", default=0, least=0, most=2**62)
         found = await outbox.messages(
             limit=limit,
-            statuses=_statuses(request),
+            statuses=statuses_of(request),
             room_id=request.query.get("room_id") or None,
             before_seq=before or None,
         )
         counts = await outbox.counts()
         return web.json_response(
             {
-                "messages": [_message(record) for record in found],
+                "messages": [message_json(record) for record in found],
                 "next_before": found[-1].seq if len(found) == limit else None,
                 "counts": {status.value: number for status, number in counts.items()},
             }
@@ -65,7 +65,7 @@ def add_routes(app: web.Application, outbox: Outbox) -> None:
             raise _not_found(message_id)
         record, attempts = found
         return web.json_response(
-            {**_message(record), "attempts": [_attempt(attempt) for attempt in attempts]}
+            {**message_json(record), "attempts": [attempt_json(attempt) for attempt in attempts]}
         )
 
     async def replay(request: web.Request) -> web.Response:
@@ -75,14 +75,14 @@ def add_routes(app: web.Application, outbox: Outbox) -> None:
             if await outbox.message(message_id) is None:
                 raise _not_found(message_id)
             raise ApiError(409, "message.not_failed", f"message {message_id!r} has not failed")
-        return web.json_response(_message(record), status=202)
+        return web.json_response(message_json(record), status=202)
 
     app.router.add_get("/api/v1/outbox", list_messages)
     app.router.add_get("/api/v1/outbox/{message_id}", show)
     app.router.add_post("/api/v1/outbox/{message_id}/replay", replay)
 
 
-def _statuses(request: web.Request) -> tuple[MessageStatus, ...]:
+def statuses_of(request: web.Request) -> tuple[MessageStatus, ...]:
     """`status=sent`, or `status=failed,dead`; `dead_letters` is short for the latter."""
     names = [name for name in request.query.get("status", "").lower().split(",") if name]
     if names == ["dead_letters"]:
@@ -100,7 +100,8 @@ def _not_found(message_id: str) -> ApiError:
     return ApiError(404, "message.not_found", f"no message {message_id!r}")
 
 
-def _message(record: MessageRecord) -> dict[str, Any]:
+def message_json(record: MessageRecord) -> dict[str, Any]:
+    """Return a message as the API tells it."""
     message = record.message
     return {
         "message_id": message.message_id,
@@ -127,7 +128,8 @@ def _message(record: MessageRecord) -> dict[str, Any]:
     }
 
 
-def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
+def attempt_json(attempt: AttemptRecord) -> dict[str, Any]:
+    """Return an attempt as the API tells it."""
     return {
         "number": attempt.number,
         "provider": attempt.provider,

@@ -43,7 +43,7 @@ def add_routes(
     app: web.Application,
     database: Transactor,
     *,
-    agents: Collection[str],
+    agents: Callable[[], Collection[str]],
     on_change: Callable[[], Awaitable[None]],
     clock: Callable[[], float] = time.time,
 ) -> None:
@@ -94,12 +94,13 @@ def add_routes(
     async def put_agents(request: web.Request) -> web.Response:
         room_id = request.match_info["room_id"]
         told = await _read(request, _Agents)
+        known = agents()
         for name in told.agents:
-            if name not in agents:
+            if name not in known:
                 raise ApiError(
                     400,
                     "http.bad_request",
-                    f"agents: there is no agent {name!r}; agents are: {', '.join(sorted(agents))}",
+                    f"agents: there is no agent {name!r}; agents are: {', '.join(sorted(known))}",
                 )
         at = clock()
 

@@ -19,7 +19,11 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/api/v1/calls/{call_id}/recording"): Scope.READ,
     ("POST", "/api/v1/calls/{call_id}/recording"): Scope.CALLS,
     ("DELETE", "/api/v1/calls/{call_id}/recording"): Scope.ADMIN,
+    ("GET", "/api/v1/rooms"): Scope.READ,
+    ("GET", "/api/v1/rooms/{room_id}"): Scope.READ,
     ("GET", "/api/v1/rooms/{room_id}/timeline"): Scope.READ,
+    ("GET", "/api/v1/rooms/{room_id}/live"): Scope.READ,
+    ("POST", "/api/v1/rooms/{room_id}/messages"): Scope.MESSAGES,
     ("GET", "/api/v1/rooms/{room_id}/participants"): Scope.READ,
     ("GET", "/api/v1/rooms/{room_id}/channels"): Scope.READ,
     ("PUT", "/api/v1/rooms/{room_id}/channels/{channel}"): Scope.MESSAGES,
@@ -27,6 +31,14 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("PUT", "/api/v1/rooms/{room_id}/agents"): Scope.MESSAGES,
     ("GET", "/api/v1/rooms/{room_id}/media"): Scope.READ,
     ("GET", "/api/v1/media/{media_id}"): Scope.READ,
+    ("GET", "/api/v1/messages"): Scope.READ,
+    ("POST", "/api/v1/messages"): Scope.MESSAGES,
+    ("GET", "/api/v1/messages/{message_id}"): Scope.READ,
+    ("GET", "/api/v1/identities"): Scope.READ,
+    ("POST", "/api/v1/identities"): Scope.MESSAGES,
+    ("DELETE", "/api/v1/identities/{address}"): Scope.MESSAGES,
+    ("GET", "/api/v1/opt-outs"): Scope.READ,
+    ("POST", "/api/v1/opt-outs"): Scope.MESSAGES,
     ("GET", "/api/v1/outbox"): Scope.READ,
     ("GET", "/api/v1/outbox/{message_id}"): Scope.READ,
     ("POST", "/api/v1/outbox/{message_id}/replay"): Scope.MESSAGES,
@@ -37,7 +49,7 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
 }
 """Method and route as it was added → scope. `HEAD` is as `GET`."""
 
-ENDLESS = frozenset({("GET", "/api/v1/events")})
+ENDLESS = frozenset({("GET", "/api/v1/events"), ("GET", "/api/v1/rooms/{room_id}/live")})
 """Routes whose answers go on and on; the bound on the time of an answer is not for them."""
 
 

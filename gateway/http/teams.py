@@ -16,10 +16,11 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.channels import teams
+from gateway.channels.hand_over import hand_over
 from gateway.channels.reception import Reception
 from gateway.channels.teams_token import TeamsTokenCheck
 from gateway.http.errors import ApiError
-from gateway.http.hooks import hand_over, read_body
+from gateway.http.hooks import read_body
 from gateway.model.messages import Channel, InboundMessage, Media
 
 log = logging.getLogger(__name__)

@@ -121,6 +121,15 @@ class PlaybackStarted:
     playback_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class SaidByOther:
+    """Somebody else, such as an operator, had this said in the agent's name; it is queued, as by `Line.say`."""
+
+    at_s: float
+    playback_id: int
+    speech: Speech
+
+
 LineEvent = (
     CallerStarted
     | CallerStopped
@@ -129,6 +138,7 @@ LineEvent = (
     | TextTyped
     | PlaybackStarted
     | PlaybackEnded
+    | SaidByOther
 )
 
 

@@ -28,6 +28,8 @@ class Speech:
     """Word timings in order; empty if unknown (then words are taken to be equally long per letter)."""
     source: str = ""
     """Which voice made it (`joe`, `bundled`, …), for the timeline."""
+    by: str = ""
+    """Who had it said, if not the agent (`operator`), for the timeline."""
 
     @property
     def duration_ms(self) -> float:

@@ -10,11 +10,18 @@ from gateway.store.identity import address_key
 from gateway.store.people import link
 
 _CHANNELS = {channel.value: channel for channel in Channel}
+_CALLERS = frozenset({"web", "sip", "sips", "tel"})
+"""What else the address of a caller may begin with."""
 
 
 def key_of(address: str) -> str:
-    """Return the key of an address written `email:ann@example.org` or `+4915123456789`. Raises `ConfigError`."""
+    """Return the key of an address written `email:ann@example.org`, `+4915123456789` or `web:ann`.
+
+    `web:` and the subject of its token is a caller from a browser. Raises `ConfigError`.
+    """
     scheme, colon, rest = address.partition(":")
+    if colon and rest.strip() and scheme.lower() in _CALLERS:
+        return address_key(Channel.VOICE, address)
     channel = _CHANNELS.get(scheme.lower()) if colon else Channel.VOICE
     if channel is None or not (rest if colon else address).strip():
         raise ConfigError(

@@ -45,6 +45,10 @@ class Letter:
     """Sent before the text in the same message; stands in the timeline already."""
     template: Template | None = None
     media: tuple[Media, ...] = ()
+    buttons: tuple[str, ...] = ()
+    subject: str = ""
+    reply_to: str = ""
+    """The provider's id of the message that it answers."""
     not_before: float | None = None
     not_after: float | None = None
 
@@ -101,6 +105,8 @@ class Letters:
     async def _send(self, letter: Letter, text: str) -> tuple[Acknowledgement, ...]:
         whole = f"{letter.opening}\n\n{text}" if letter.opening else text
         parts = [whole] if letter.template else list(self._split(letter.channel, whole))
+        if not parts and letter.media:
+            parts = [""]
         answers = []
         for number, part in enumerate(parts):
             # The first has the cause itself as its key: so it is found again by it.
@@ -116,6 +122,8 @@ class Letters:
                 template=letter.template,
                 media=letter.media if number == 0 else (),
                 not_after=letter.not_after,
+                subject=letter.subject,
+                reply_to=letter.reply_to,
             )
             answer = await self._outbox.accept(message, not_before=letter.not_before)
             if answer.acceptance is Acceptance.FULL:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from gateway.rooms import text_lines
 from gateway.rooms.hooks import Hooks, Point
 from gateway.rooms.letters import Letter, Letters
 from gateway.rooms.text_gate import Greeting, GreetingMode, TextGate
+from gateway.rooms.timeline import Kind
 from gateway.store import inbox, media, room_access, room_lines
 from gateway.store.transactor import Transactor
 
@@ -30,8 +31,19 @@ RETRY_S = 5.0
 RETRY_MOST_S = 300.0
 HISTORY_LINES = 60
 
+THREADED = frozenset({Channel.EMAIL})
+"""Channels where an answer names what it answers."""
+
 AgentFor = Callable[[str, Channel], TextAgent | None]
 """Which agent writes back for a number or address of ours."""
+
+
+InCall = Callable[[str, InboundMessage], Awaitable[bool]]
+"""Offers a message to a call that goes on in the room; True if it was answered there. May take as long as the call."""
+
+
+async def _no_call(_room_id: str, _message: InboundMessage) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +69,14 @@ class TextDesk:
         mode: GreetingMode = GreetingMode.LEAD,
         history_lines: int = HISTORY_LINES,
         hooks: Hooks | None = None,
-        in_call: Callable[[str, InboundMessage], bool] = lambda _room_id, _message: False,
+        in_call: InCall = _no_call,
+        on_taken: Callable[[str], None] = lambda _room_id: None,
         on_media: Callable[[], None] | None = None,
         agent_named: Callable[[str], TextAgent | None] = lambda _name: None,
         call_link: Callable[[str], str] = lambda _room_id: "",
     ) -> None:
-        """`in_call` hands a message to a call that goes on in the room; True if one took it. `on_media` is told that
-        files wait to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
+        """`on_taken` hears of a room in which an agent took a message for somebody. `on_media` is told that files wait
+        to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
         `call_link` makes a one-time link by which the person goes on by voice, empty if there is none.
         """
         self._database = database
@@ -74,6 +87,7 @@ class TextDesk:
         self._history_lines = history_lines
         self._hooks = hooks or Hooks()
         self._in_call = in_call
+        self._on_taken = on_taken
         self._on_media = on_media
         self._agent_named = agent_named
         self._call_link = call_link
@@ -83,6 +97,8 @@ class TextDesk:
         self._workers: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(ANSWERS_AT_ONCE)
         self._pending = 0
+        self._answered_in_calls: set[str] = set()
+        """Turns, one for each room at most, of which the store does not know it yet."""
 
     @property
     def pending(self) -> int:
@@ -218,7 +234,8 @@ class TextDesk:
         text = await self._letters.text_of(cause)
         if text is None:
             verdicts = await self._hooks.call(Point.BEFORE_INBOUND, room_id, message=message)
-            if agent is not None and False not in verdicts and not self._in_call(room_id, message):
+            is_wanted = agent is not None and False not in verdicts
+            if agent is not None and is_wanted and not await self._is_answered_in_call(task):
                 text = await self._think(agent, task)
             await self._hooks.call(Point.AFTER_INBOUND, room_id, message=message)
             for verdict in await self._hooks.call(Point.BEFORE_OUTBOUND, room_id, text=text or ""):
@@ -232,6 +249,22 @@ class TextDesk:
                 connection, message.provider, message.provider_id, at=at
             )
         )
+        self._answered_in_calls.discard(text_lines.turn_id(message))
+
+    async def _is_answered_in_call(self, task: _Task) -> bool:
+        turn_id = text_lines.turn_id(task.message)
+        if turn_id in self._answered_in_calls:
+            # Said already; it was the store that failed after it.
+            return True
+        # A call may keep a message until its greeting is over: other rooms are answered meanwhile.
+        self._slots.release()
+        try:
+            is_answered = await self._in_call(task.room_id, task.message)
+        finally:
+            await self._slots.acquire()
+        if is_answered:
+            self._answered_in_calls.add(turn_id)
+        return is_answered
 
     async def _think(self, agent: TextAgent, task: _Task) -> str:
         message, room_id = task.message, task.room_id
@@ -268,8 +301,10 @@ class TextDesk:
             return agent.apology
         if reply.notes:
             await self._database.transact(
-                lambda connection: _put_notes(connection, room_id, message, reply.notes)
+                lambda connection: _put_notes(connection, room_id, message, reply.notes, agent.name)
             )
+            if any(note.name == Kind.MESSAGE_TAKEN.value for note in reply.notes):
+                self._on_taken(room_id)
         return reply.text
 
     async def _write(self, agent: TextAgent, task: _Task, text: str, cause: str) -> None:
@@ -305,6 +340,8 @@ class TextDesk:
             cause=cause,
             by=agent.name,
             opening=opening,
+            subject=task.message.subject,
+            reply_to=task.message.provider_id if task.message.channel in THREADED else "",
         )
 
     async def write(
@@ -331,8 +368,12 @@ class TextDesk:
 
 
 def _put_notes(
-    connection: Connection, room_id: str, message: InboundMessage, notes: tuple[TextNote, ...]
+    connection: Connection,
+    room_id: str,
+    message: InboundMessage,
+    notes: tuple[TextNote, ...],
+    agent: str,
 ) -> None:
     for number, note in enumerate(notes):
-        line_id, entry = text_lines.noted(room_id, message, note, number)
+        line_id, entry = text_lines.noted(room_id, message, note, number, agent)
         room_lines.append_line(connection, entry, entry_id=line_id)

@@ -41,6 +41,7 @@ def received(room_id: str, message: InboundMessage) -> tuple[str, Entry]:
             "sender": message.sender,
             "recipient": message.recipient,
             "media": len(message.media),
+            **({"subject": message.subject} if message.subject else {}),
         },
     )
 
@@ -70,7 +71,9 @@ def greeting_id(message: InboundMessage, number: int) -> str:
     return f"g_{turn_id(message)}_{number}"
 
 
-def noted(room_id: str, message: InboundMessage, note: TextNote, number: int) -> tuple[str, Entry]:
+def noted(
+    room_id: str, message: InboundMessage, note: TextNote, number: int, agent: str
+) -> tuple[str, Entry]:
     """Return the line of the n-th thing that an agent recorded about a message, and its id."""
     is_known = note.name == Kind.MESSAGE_TAKEN.value
     return f"n_{turn_id(message)}_{number}"[:40], Entry(
@@ -78,7 +81,7 @@ def noted(room_id: str, message: InboundMessage, note: TextNote, number: int) ->
         call_id="",
         kind=Kind.MESSAGE_TAKEN if is_known else Kind.AGENT_EVENT,
         offset_ms=0.0,
-        facts={"at": message.received_at, "name": note.name, **note.facts},
+        facts={"at": message.received_at, "name": note.name, "agent": agent, **note.facts},
     )
 
 

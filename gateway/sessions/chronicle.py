@@ -274,6 +274,8 @@ def _playback_facts(end: Finished) -> dict[str, Fact]:
     }
     if end.speech.source:
         facts["source"] = end.speech.source
+    if end.speech.by:
+        facts["by"] = end.speech.by
     if end.is_estimate:
         facts["position_estimated"] = True
     return facts

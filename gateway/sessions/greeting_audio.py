@@ -145,6 +145,13 @@ class FixedPhrases:
 
     async def phrase(self, text: str, clip: Clip, *, bound_s: float) -> FixedAudio:
         """Return audio for a text by the ladder; never raises, `speech` is None at its very end."""
+        audio = await self.exact(text, bound_s=bound_s)
+        if audio.speech is None and text.strip() and (bundled := self._bundled.get(clip)):
+            return FixedAudio(bundled, AudioSource.BUNDLED)
+        return audio
+
+    async def exact(self, text: str, *, bound_s: float) -> FixedAudio:
+        """Return audio that says just this, by either voice; never raises, `speech` is None without one."""
         if not text.strip():
             return FixedAudio(None, AudioSource.NONE)
         if speech := await self._bounded(self._first.cached(text), CACHE_BOUND_S, "cache"):
@@ -154,8 +161,6 @@ class FixedPhrases:
         second = self._second
         if second and (speech := await self._render(second, text, SECOND_VOICE_BOUND_S)):
             return FixedAudio(speech, AudioSource.SECOND_VOICE)
-        if bundled := self._bundled.get(clip):
-            return FixedAudio(bundled, AudioSource.BUNDLED)
         return FixedAudio(None, AudioSource.NONE)
 
     async def _render(self, voice: Voice, text: str, bound_s: float) -> Speech | None:

@@ -144,6 +144,11 @@ class PlayoutLedger:
         )
 
     @property
+    def last_id(self) -> int:
+        """Id of what was said last; 0 if nothing was."""
+        return self._next_id - 1
+
+    @property
     def unplayed_ms(self) -> float:
         """Upper bound of the audio that is still to be played."""
         return sum(duration_ms(playback.left) for playback in self._playbacks)

@@ -45,6 +45,11 @@ class LastWords:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossed:
+    """Something written waits to be taken into the call."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloseAsked:
     """Say goodbye, then end the call."""
 
@@ -76,6 +81,7 @@ Message = (
     | EchoJudged
     | AgentDone
     | LastWords
+    | Crossed
     | CloseAsked
     | AgentCloses
     | HangUpAsked

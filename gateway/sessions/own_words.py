@@ -6,12 +6,15 @@ from gateway.model.endpoint import Leg
 from gateway.model.line import PlaybackEnded, PlaybackStarted, Role, Said
 from gateway.model.speech import Speech
 from gateway.sessions.chronicle import Chronicle
+from gateway.sessions.crossing import Crossing
 from gateway.sessions.gate import OpenReason
 from gateway.sessions.greeting import GreetingPhase
+from gateway.sessions.greeting_audio import FixedPhrases
 from gateway.sessions.ledger import Finished, Started
 from gateway.sessions.screen import Screen
 from gateway.sessions.seat import AgentSeat
 from gateway.sessions.speaker import Speaker
+from gateway.sessions.tasks import CallTasks
 
 GREETING = "greeting"
 """Label of the greeting's playback; its marks are `greeting.start` and `greeting.end`."""
@@ -29,6 +32,9 @@ class OwnWords:
         phase: GreetingPhase,
         seat: AgentSeat,
         screen: Screen,
+        phrases: FixedPhrases,
+        tasks: CallTasks,
+        wake: Callable[[], None],
         greeting_over: Callable[[float, OpenReason], None],
         finished: Callable[[], None],
     ) -> None:
@@ -38,6 +44,17 @@ class OwnWords:
         self._phase = phase
         self._seat = seat
         self._screen = screen
+        self.crossing = Crossing(
+            phrases=phrases,
+            chronicle=chronicle,
+            screen=screen,
+            tasks=tasks,
+            clock=clock,
+            wake=wake,
+            speaker=self.speaker,
+            deliver=seat.deliver,
+        )
+        """What is written comes into the call by it; for anybody on the event loop."""
         self._greeting_over = greeting_over
         self._finished = finished
         self._greeting: Speech | None = None
@@ -77,6 +94,7 @@ class OwnWords:
             self._phase.greeting_started(self._greeting)
             return
         self._chronicle.playback_started(start.at_s)
+        self.crossing.started(start)
         self._seat.deliver(PlaybackStarted(start.at_s, start.playback_id))
 
     def _on_finished(self, end: Finished) -> None:
@@ -85,6 +103,7 @@ class OwnWords:
             self._on_greeting_finished(end)
         else:
             self._chronicle.playback_finished(end)
+            self.crossing.finished(end)
             self._seat.deliver(PlaybackEnded(end.at_s, end.playback_id, end.heard, end.interrupted))
         self._finished()
 

@@ -238,6 +238,13 @@ class SessionRegistry:
         except KeyError:
             raise CallNotFound(call_id) from None
 
+    def in_room(self, room_id: str) -> Session | None:
+        """Return the newest call of a room into which something written can still come."""
+        for session in reversed(self._sessions.values()):
+            if session.room_id == room_id and session.crossing.is_open:
+                return session
+        return None
+
     def hang_up(self, call_id: str, cause: HangupCause = HangupCause.OPERATOR_HUNG_UP) -> None:
         """End one call now; raises `CallNotFound`."""
         self.session(call_id).hang_up(cause)

@@ -6,7 +6,6 @@ own words is in `ledger.py`; what is written down is in `chronicle.py`; how it e
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from typing import assert_never
 
 from gateway.config import AgentBase
@@ -16,9 +15,9 @@ from gateway.model import events
 from gateway.model.endpoint import Leg
 from gateway.model.frame import RATE_HZ
 from gateway.model.hangup import HangupCause
-from gateway.model.line import Agent, KeyPressed, TextTyped
+from gateway.model.line import Agent, KeyPressed
 from gateway.recording.tape_state import TapeState
-from gateway.rooms.timeline import Fact, Kind, RoomView
+from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions import messages
 from gateway.sessions.answering import Answering
 from gateway.sessions.chronicle import Chronicle
@@ -37,7 +36,6 @@ from gateway.sessions.state import SessionState, Trigger
 from gateway.sessions.surroundings import Surroundings
 from gateway.sessions.tasks import CallTasks, run_each
 from gateway.sessions.timers import Timer, Timers
-from gateway.sessions.typed import Typed, TypedTexts
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +54,9 @@ class Session:
         placed: PlacedCall | None = None,
     ) -> None:
         """`placed` is set for a call of ours."""
-        self.tape = around.tapes.open(offered, ear, self._note_recording)
+        self.tape = around.tapes.open(
+            offered, ear, lambda at_s, facts: self._chronicle.note(Kind.RECORDING, at_s, facts)
+        )
         leg, settings = self.tape.tap(leg), self.tape.dress(settings)
         self.offered = offered
         self.agent = agent
@@ -66,8 +66,7 @@ class Session:
         self._around = around
         self._inbox: Inbox[messages.Message] = Inbox()
         self._screen = Screen(leg)
-        self._typed = TypedTexts()
-        self._life = Life(offered.call_id, self._screen.state)
+        self._life = Life(offered.call_id, self._state_changed)
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
         self._answering = Answering(leg, ear, self._timers, placed)
@@ -94,9 +93,13 @@ class Session:
             phase=self._phase,
             seat=self._seat,
             screen=self._screen,
+            phrases=around.phrases,
+            tasks=self._tasks,
+            wake=lambda: self._post(messages.Crossed()),
             greeting_over=self._greeting_over,
             finished=lambda: self._ending.on_playback_finished(),
         )
+        self.crossing = self._words.crossing
         self._ending = Ending(
             life=self._life,
             leg=leg,
@@ -147,6 +150,10 @@ class Session:
         """End the call at once."""
         self._post(messages.HangUpAsked(cause))
 
+    def _state_changed(self, state: SessionState) -> None:
+        self._screen.state(state)
+        self.crossing.state_changed(state)
+
     def _post(self, message: messages.Message) -> None:
         self._inbox.post(message)
 
@@ -194,7 +201,7 @@ class Session:
             case events.Dtmf():
                 self._on_dtmf(message)
             case events.MessageReceived():
-                self._on_message(message)
+                self.crossing.typed(message)
             case events.Statistics():
                 self._chronicle.quality(message)
             case events.Ringing():
@@ -219,6 +226,8 @@ class Session:
                 self._on_agent_done(message.failure)
             case messages.LastWords():
                 self._ending.on_last_words(message.speech)
+            case messages.Crossed():
+                self.crossing.work()
             case messages.CloseAsked():
                 if self._answering.is_ours and self.state is SessionState.ANSWERING:
                     self._ending.hang_up(message.cause)  # nobody is there to be told goodbye
@@ -306,7 +315,7 @@ class Session:
             return
         self._chronicle.gate_opened(opened.opening, opened.facts)
         self._screen.gate(opened.opening.reason)
-        typed = [self._wrote(message, was_held=True) for message in self._typed.open()]
+        typed = self.crossing.open_typed()
         if self.state not in (SessionState.ANSWERING, SessionState.GREETING):
             return
         self._life.apply(Trigger.GATE_OPENED)
@@ -346,20 +355,6 @@ class Session:
         elif not self._phase.is_open:
             self._phase.key(event)
 
-    def _on_message(self, event: events.MessageReceived) -> None:
-        if self._life.is_over:
-            return
-        for message in self._typed.received(event.text, event.at_s):
-            self._seat.deliver(self._wrote(message, was_held=False))
-
-    def _wrote(self, message: Typed, *, was_held: bool) -> TextTyped:
-        self._chronicle.typed(self._now(), message.text, message.at_s, was_held=was_held)
-        self._screen.caller_wrote(message.text, message.id)
-        return TextTyped(message.at_s, message.text)
-
-    def _note_recording(self, at_s: float, facts: Mapping[str, Fact]) -> None:
-        self._chronicle.note(Kind.RECORDING, at_s, facts)
-
     def _judge_echo(self, start: int, played: bytes, heard: bytes) -> None:
         async def judge() -> None:
             is_echo = await self._around.is_echo(played, heard)
@@ -389,6 +384,7 @@ class Session:
             lambda: self._words.speaker.finish(at_s),
             lambda: self._gate_opened(self._phase.open(at_s, reason)),
             self._timers.cancel_all,
+            self.crossing.close,
             self._seat.close,
             lambda: self.tape.close(at_s),
             lambda: self._ear.listen(None),

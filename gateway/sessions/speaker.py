@@ -52,6 +52,11 @@ class Speaker:
     def unplayed_s(self) -> float:
         return self._ledger.unplayed_ms / 1000
 
+    @property
+    def last_id(self) -> int:
+        """Id of the playback that was queued last; 0 if none was."""
+        return self._ledger.last_id
+
     def say(self, speech: Speech, *, label: str = "") -> int:
         """Queue speech; returns its playback id. Once over: an id that never plays."""
         if self._is_over:

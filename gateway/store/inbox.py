@@ -1,6 +1,8 @@
 """What people wrote to us, written down before the provider is answered, once for each of its message ids."""
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from gateway.model.messages import Channel, InboundMessage
 from gateway.store.clean import clean
@@ -55,22 +57,27 @@ def waiting(
     return [
         (
             row.seq,
-            InboundMessage(
-                provider=row.provider,
-                provider_id=row.provider_id,
-                channel=Channel(row.channel),
-                sender=row.sender,
-                sender_name=row.sender_name,
-                recipient=row.recipient,
-                text=row.text,
-                media=to_media(row.media),
-                received_at=row.received_at,
-                subject=row.subject,
-                reply_to=row.reply_to,
-            ),
+            to_inbound(row),
         )
         for row in rows
     ]
+
+
+def to_inbound(row: Row[Any]) -> InboundMessage:
+    """Return a row of the inbox as the message that it is."""
+    return InboundMessage(
+        provider=row.provider,
+        provider_id=row.provider_id,
+        channel=Channel(row.channel),
+        sender=row.sender,
+        sender_name=row.sender_name,
+        recipient=row.recipient,
+        text=row.text,
+        media=to_media(row.media),
+        received_at=row.received_at,
+        subject=row.subject,
+        reply_to=row.reply_to,
+    )
 
 
 def processed(connection: Connection, provider: str, provider_id: str, *, at: float) -> None:

@@ -96,6 +96,14 @@ def message_for_cause(connection: Connection, cause: str) -> MessageRecord | Non
     return None if row is None else to_record(row)
 
 
+def causes_beginning(connection: Connection, prefix: str) -> set[str]:
+    """Return the causes of messages that begin with a prefix (which ends in `:`); not those of further parts."""
+    # A range, not LIKE: it uses the index, and causes may hold LIKE's wildcards.
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    query = select(messages.c.cause).where(messages.c.cause >= prefix, messages.c.cause < after)
+    return {cause for cause in connection.execute(query).scalars() if "/" not in cause}
+
+
 def attempts(connection: Connection, message_id: str) -> list[AttemptRecord]:
     """Return the attempts to send one message, oldest first."""
     query = (

@@ -105,7 +105,11 @@ def opt_out(connection: Connection, channel: Channel, address: str) -> OptOut | 
 
     A stop for one of the person's addresses holds for all: two may have been linked only after it.
     """
-    keys = person_keys(connection, address_key(channel, address))
+    return opt_out_of_keys(connection, person_keys(connection, address_key(channel, address)))
+
+
+def opt_out_of_keys(connection: Connection, keys: set[str]) -> OptOut | None:
+    """Return the same for all keys of a person."""
     rows = connection.execute(_SAID, {"keys": sorted(keys)})
     last = {row.key: row for row in rows}
     if not last:

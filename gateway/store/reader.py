@@ -13,6 +13,7 @@ from gateway.errors import StoreError
 from gateway.store.call_filter import EVERY_CALL, CallFilter, select_calls
 from gateway.store.people import person_key
 from gateway.store.records import CallRecord, TimelineLine
+from gateway.store.room_lines import room_of_person
 from gateway.store.schema import calls, rooms, timeline
 
 T = TypeVar("T")
@@ -34,9 +35,10 @@ class Reader:
         self._engine.dispose()
 
     async def room_id(self, number: str, person: str) -> str | None:
-        """Return the id of this person's room at our number."""
-        query = select(rooms.c.room_id).where(rooms.c.number == number, rooms.c.person == person)
-        return await self.read(lambda connection: connection.execute(query).scalar())
+        """Return the id of this person's room at our number, under whichever of their addresses it was made."""
+        return await self.read(
+            lambda connection: room_of_person(connection, number=number, person=person)
+        )
 
     async def person(self, key: str) -> str:
         """Return the key by which the person behind an address is known: another one if they are linked."""
@@ -85,13 +87,9 @@ class Reader:
 
     async def room_timeline(self, room_id: str, *, after: int, limit: int) -> list[TimelineLine]:
         """Return the room's entries with `seq` above `after`, in order."""
-        query = (
-            _lines()
-            .where(timeline.c.room_id == room_id, timeline.c.seq > after)
-            .order_by(timeline.c.seq)
-            .limit(limit)
+        return await self.read(
+            lambda connection: lines_after(connection, room_id, after, limit=limit)
         )
-        return await self.read(lambda connection: [_line(row) for row in connection.execute(query)])
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Return what the query returns, run on the reader's thread."""
@@ -112,6 +110,19 @@ class Reader:
             raise StoreError("the store is closed") from error
         finally:
             self._waiting -= 1
+
+
+def lines_after(
+    connection: Connection, room_id: str, after: int, *, limit: int
+) -> list[TimelineLine]:
+    """Return a room's entries with `seq` above `after`, in order."""
+    query = (
+        _lines()
+        .where(timeline.c.room_id == room_id, timeline.c.seq > after)
+        .order_by(timeline.c.seq)
+        .limit(limit)
+    )
+    return [_line(row) for row in connection.execute(query)]
 
 
 def _lines(*more: Any) -> Select[Any]:

@@ -3,7 +3,7 @@
 Every function takes the caller's connection, with a transaction begun.
 """
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
@@ -11,7 +11,7 @@ from gateway.model.messages import Channel, InboundMessage
 from gateway.rooms.timeline import Entry, Kind
 from gateway.store.clean import clean
 from gateway.store.identity import address_key, is_nobody, normalise
-from gateway.store.people import person_key
+from gateway.store.people import person_key, person_keys
 from gateway.store.schema import rooms, timeline
 from gateway.store.schema_messages import messages
 
@@ -47,9 +47,20 @@ _SPOKEN_BY = (
 def room_of_message(connection: Connection, message: InboundMessage, *, at: float) -> str:
     """Return the room in which a message belongs, made if the person never turned to us before.
 
-    An answer goes to the room from which this address was last written to, whatever number of ours had the
-    call; anything else to the room of the person and the number written to.
+    An answer goes to the room of the message that it answers, else to that from which this address was last written
+    to, whatever number of ours had the call; anything else to the room of the person and the number written to.
     """
+    if message.reply_to:
+        threaded = connection.execute(
+            select(messages.c.room_id).where(
+                messages.c.message_id == message.reply_to,
+                messages.c.channel == message.channel.value,
+                # Only whom it was written to answers it: an id could have been overheard.
+                func.lower(messages.c.recipient) == message.sender.lower(),
+            )
+        ).scalar()
+        if threaded:
+            return str(threaded)
     answered = connection.execute(
         _ANSWERED,
         {
@@ -72,11 +83,9 @@ def room_of(
     number = normalise(number)
     person = person_key(connection, address_key(channel, address))[:KEY_LONGEST]
     if not is_nobody(person):
-        found = connection.execute(
-            select(rooms.c.room_id).where(rooms.c.number == number, rooms.c.person == person)
-        ).scalar()
+        found = room_of_person(connection, number=number, person=person)
         if found is not None:
-            return str(found)
+            return found
     room_id = new_room_id()
     connection.execute(
         insert(rooms).values(
@@ -87,6 +96,25 @@ def room_of(
         )
     )
     return room_id
+
+
+def room_of_person(connection: Connection, *, number: str, person: str) -> str | None:
+    """Return the room of a person, by any of their keys, at our number; None if there is none.
+
+    Of rooms from before the person's addresses were linked it is the one of the person's first key, else
+    the oldest.
+    """
+    keys = person_keys(connection, person)
+    return connection.execute(
+        select(rooms.c.room_id)
+        .where(rooms.c.number == number, rooms.c.person.in_(keys))
+        .order_by(
+            case((rooms.c.person == person_key(connection, person), 0), else_=1),
+            rooms.c.created_at,
+            rooms.c.room_id,
+        )
+        .limit(1)
+    ).scalar()
 
 
 def append_line(connection: Connection, entry: Entry, *, entry_id: str) -> bool:

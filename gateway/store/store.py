@@ -19,12 +19,13 @@ from gateway.model.events import Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
+from gateway.model.messages import Channel
 from gateway.rooms.timeline import Entry, Recorder, RoomView
 from gateway.store import people, sqlite
 from gateway.store.backlog import Backlog
 from gateway.store.call_filter import EVERY_CALL, CallFilter
 from gateway.store.clean import clean
-from gateway.store.identity import LONGEST, is_nobody, normalise
+from gateway.store.identity import LONGEST, address_key, is_nobody, normalise
 from gateway.store.job import Job
 from gateway.store.leftovers import close_leftovers
 from gateway.store.reader import Reader
@@ -166,7 +167,8 @@ class Store:
 
     async def room_for(self, *, number: str, person: str) -> RoomView:
         """Return the person's room at our number, made if new; see `Recorder`."""
-        number, person = normalise(clean(number)), normalise(clean(person))
+        number = normalise(clean(number))
+        person = address_key(Channel.VOICE, clean(person))
         if is_nobody(person):
             room_id = new_room_id()
             self._make_room(room_id, number, f"{person or 'anonymous'}#{room_id}")

@@ -33,6 +33,10 @@ def offhook(*arguments: str) -> subprocess.CompletedProcess[str]:
         "hangup",
         "outbox",
         "token",
+        "send",
+        "rooms",
+        "rooms show",
+        "rooms say",
         "rehearse",
     ],
 )

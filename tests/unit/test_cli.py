@@ -123,7 +123,7 @@ def test_a_call_that_is_not_written_yet_is_in_the_table():
 
 def test_a_call_is_told_line_by_line_and_cannot_act_on_the_terminal():
     call = api._call(a_call("c_1", cause="caller_hung_up"), None)
-    call["timeline"] = [api._line(a_line(1)), api._line(a_line(2, text="a\x1b[31m\nb"))]
+    call["timeline"] = [api.line_json(a_line(1)), api.line_json(a_line(2, text="a\x1b[31m\nb"))]
 
     lines = calls.describe(call).splitlines()
 

@@ -176,13 +176,10 @@ class Fallback:
         incident: str,
         now: float,
     ) -> Standing:
-        configured = self._section.senders_of(number)
         rules = room_access.all_access(connection, room_id)
-        ours = {one: number for one in known.NUMBER_CHANNELS if number.startswith("+")}
+        served = known.served_senders(self._section, number, self._capabilities)
         senders = {
-            one: sender
-            for one, sender in {**ours, **configured}.items()
-            if self._capabilities(one) is not None and rules.get(one, OPEN).may_write(BY)
+            one: sender for one, sender in served.items() if rules.get(one, OPEN).may_write(BY)
         }
         return known.standing_of(
             connection,

@@ -3,7 +3,7 @@
 Every function takes the caller's connection, with a transaction begun.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, exists, func, select
@@ -12,9 +12,10 @@ from gateway.channels.fallback.incident import Attempt, Form, Standing
 from gateway.channels.fallback.phone_number import number_facts
 from gateway.channels.fallback.policy import step_cause
 from gateway.channels.fallback.triggers import CallOutcome, Phase
+from gateway.config.fallback import FallbackSection
 from gateway.model.events import Direction
 from gateway.model.hangup import HangupCause
-from gateway.model.messages import Channel, MessageStatus
+from gateway.model.messages import Channel, ChannelCapabilities, MessageStatus
 from gateway.rooms.timeline import Kind
 from gateway.store import inbox, people
 from gateway.store.identity import address_key, is_nobody
@@ -37,6 +38,17 @@ class EndedCall:
     person: str
     outcome: CallOutcome
     ended_at: float
+
+
+def served_senders(
+    section: FallbackSection,
+    number: str,
+    capabilities: Callable[[Channel], ChannelCapabilities | None],
+) -> dict[Channel, str]:
+    """Return our address on each channel that a provider serves, for one of our numbers."""
+    ours = {one: number for one in NUMBER_CHANNELS if number.startswith("+")}
+    found = {**ours, **section.senders_of(number)}
+    return {one: sender for one, sender in found.items() if capabilities(one) is not None}
 
 
 def ended_call(connection: Connection, call_id: str) -> EndedCall | None:

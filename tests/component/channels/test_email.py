@@ -120,3 +120,15 @@ async def test_what_is_no_address_is_refused(server, recipient):
 async def test_a_senders_own_address_is_used(server):
     await transport(server.port).send(message(sender="sales@example.com", text="\ud800x"))
     assert server.mails[0].sender == "sales@example.com"
+
+
+async def test_an_answer_is_in_the_thread_of_the_mail_that_it_answers(server):
+    asked = message(subject="Opening\r\nhours", reply_to="<1@example.com>")
+    await transport(server.port).send(asked)
+    await transport(server.port).send(message(reply_to="no id\r\nBcc: x@y.zz", subject="New\x00"))
+    first, second = (email.message_from_bytes(item.data) for item in server.mails)
+    assert first["In-Reply-To"] == "<1@example.com>"
+    assert first["References"].split()[-1] == "<1@example.com>"
+    assert (first["Subject"], first["Auto-Submitted"]) == ("Re: Opening hours", "auto-replied")
+    assert second["In-Reply-To"] is None
+    assert second["Bcc"] is None

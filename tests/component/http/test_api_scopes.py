@@ -21,6 +21,7 @@ OPEN = {
     "/healthz",
     "/readyz",
     "/metrics",
+    "/hooks/mail",
     "/hooks/messages",
     "/hooks/status",
     "/teams/messages",

@@ -29,7 +29,7 @@ class Rig:
             token=TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
         )
         room_rules.add_routes(
-            app, self.database, agents={"desk", "night"}, on_change=self.rules.refresh
+            app, self.database, agents=lambda: {"desk", "night"}, on_change=self.rules.refresh
         )
         self.client = TestClient(TestServer(app), headers={"Authorization": f"Bearer {TOKEN}"})
 

@@ -228,11 +228,62 @@ async def test_who_opted_out_is_neither_answered_nor_said_to_be(bench, database)
 
 
 async def test_a_call_in_the_room_takes_the_message(bench):
+    async def take(_room_id, _message):
+        return True
+
     bench.receive("hi")
-    await bench.run(bench.desk(in_call=lambda _room, _message: True))
+    await bench.run(bench.desk(in_call=take))
     assert bench.sent() == []
     assert bench.agent.turns == []
     assert (Role.USER, "hi") in bench.lines()
+
+
+async def test_a_call_that_ends_before_it_answered_gives_the_message_back(bench):
+    async def give_back_later(_room_id, _message):
+        await asyncio.sleep(50)
+        return False
+
+    bench.receive("hi")
+    await bench.run(bench.desk(in_call=give_back_later))
+    assert bench.sent() == [f"{HELLO}\n\nre: hi"]
+
+
+async def test_rooms_are_answered_while_calls_in_others_keep_messages_waiting(bench):
+    async def keep(_room_id, message):
+        if message.text == "wait":
+            await asyncio.sleep(1_000)
+        return False
+
+    for number in range(20):
+        bench.receive("wait", sender=f"+4917{number:03}")
+    bench.receive("now", sender="+491799")
+    desk = bench.desk(in_call=keep)
+    await bench.run(desk)
+    assert bench.sent() == [f"{HELLO}\n\nre: now"]
+    assert desk.pending == 20
+
+
+async def test_what_was_said_in_a_call_is_not_said_again_when_the_store_fails_after_it(bench):
+    asked = []
+
+    class Failing(MortalDatabase):
+        async def transact(self, work):
+            if asked and not self.has_failed:
+                self.has_failed = True
+                raise StoreError("disk")
+            return await super().transact(work)
+
+    async def take(_room_id, message):
+        asked.append(message.text)
+        return True
+
+    database = Failing(bench.database)
+    database.has_failed = False
+    bench.receive("hi")
+    desk = bench.desk(database, in_call=take)
+    await bench.run(desk)
+    assert asked == ["hi"]
+    assert desk.pending == 0
 
 
 async def test_hooks_may_stop_and_change_messages_and_failing_ones_cost_nothing(bench):

@@ -249,6 +249,26 @@ def test_sessions_are_found_by_call_id_while_they_live() -> None:
     run_virtual(work())
 
 
+def test_the_call_of_a_room_is_the_newest_that_takes_something() -> None:
+    async def work() -> None:
+        board = Switchboard()
+        board.offer("100")
+        await asyncio.sleep(3)
+        session = board.registry.session("c_1")
+        room_id = session.room_id
+        assert room_id is not None
+        assert board.registry.in_room(room_id) is session
+        assert board.registry.in_room("another") is None
+
+        session.close(HangupCause.DRAINING)
+        await asyncio.sleep(0.1)
+        assert session.state is SessionState.CLOSING
+        assert board.registry.in_room(room_id) is None
+        await board.registry.stop()
+
+    run_virtual(work())
+
+
 def test_drain_waits_then_says_goodbye_then_ends() -> None:
     async def work() -> None:
         board = Switchboard()

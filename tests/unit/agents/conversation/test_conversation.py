@@ -15,7 +15,8 @@ from agents.local.sentences import SentenceSplitter
 from gateway.config import TurnsSection
 from gateway.errors import ProviderUnavailable
 from gateway.model.hangup import HangupCause
-from gateway.model.line import HeldSpeech, Role, Said
+from gateway.model.line import HeldSpeech, Role, Said, SaidByOther
+from gateway.model.speech import Urgency
 from tests.support.fake_line import FakeLine
 from tests.support.fake_speech import FakeEars, FakeVoice
 from tests.support.virtual_clock import run_virtual
@@ -188,6 +189,31 @@ def test_speaking_over_the_agent_pauses_then_interrupts_and_history_keeps_what_w
     assert heard[0].text
     assert long.startswith(heard[0].text)
     assert heard[0].text != long
+
+
+def test_a_line_that_an_operator_had_said_is_the_agents_own() -> None:
+    line = "your taxi is waiting outside in front of the blue house"
+
+    async def scene(stage: Stage) -> None:
+        await stage.line.speak(800)
+        await asyncio.sleep(4)
+        speech = await stage.voice.speak(line, Urgency.FIRST_SENTENCE)
+        playback_id = stage.line.say(speech)
+        stage.line.emit(SaidByOther(asyncio.get_running_loop().time(), playback_id, speech))
+        await asyncio.sleep(1)
+        # The caller may talk over it, and it is interrupted like anything else the agent says.
+        await stage.line.speak(900)
+        await asyncio.sleep(4)
+
+    stage = play(scene, words=["hello there", "which house do you mean"])
+
+    [(_, reason)] = stage.line.interrupts
+    assert reason == "speech"
+    assert len(stage.brain.turns) == 2
+    heard = [said for said in stage.brain.histories[1] if said.role is Role.AGENT][-1]
+    assert heard.interrupted
+    assert heard.text
+    assert line.startswith(heard.text)
 
 
 def test_a_sign_of_listening_only_pauses() -> None:

@@ -11,8 +11,9 @@ from agents.conversation.brain import EndCall, ExpectDigits, Note, Phrase, Thoug
 from agents.conversation.history import History
 from agents.receptionist import phrases
 from agents.receptionist.agent import ReceptionistBrain
-from agents.receptionist.dialogue import Answer, Dialogue
+from agents.receptionist.dialogue import Dialogue
 from agents.receptionist.faq import FaqIndex
+from agents.receptionist.heard import Answer
 from agents.receptionist.states import MOVES, State
 from gateway.config import ReceptionistAgent
 from gateway.errors import InvalidTransition, ProviderUnavailable
