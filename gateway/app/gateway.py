@@ -107,6 +107,7 @@ class Gateway:
             config.overload,
             ticks=self.metrics.recent_ticks,
             speech_queue=self._turns_per_speech_worker,
+            speech_room=config.speech.queue_limit / config.speech.workers,
             registry=self.metrics.registry,
         )
         self.recorder = WatchedRecorder(
