@@ -70,15 +70,19 @@ class TakenMessages:
         self._database = database
         self._outbox = outbox
         self._reach = reach
-        self._deliver_to: dict[str, tuple[Where, ...]] = {
-            agent: tuple(parse_address(address) for address in addresses)
-            for agent, addresses in deliver_to.items()
-            if addresses
-        }
+        self._deliver_to = _parsed(deliver_to)
         self._clock = clock
         self._rooms: dict[str, None] = {}
         self._all = True
         self._wake = asyncio.Event()
+
+    def replace(self, deliver_to: Mapping[str, Sequence[str]]) -> None:
+        """Deliver to these from now on, also what was taken lately. Raises `ValueError`, then nothing changes."""
+        parsed = _parsed(deliver_to)
+        if parsed != self._deliver_to:
+            self._deliver_to = parsed
+            self._all = True
+            self._wake.set()
 
     def look(self, room_id: str) -> None:
         """A message was taken in a room."""
@@ -107,12 +111,11 @@ class TakenMessages:
 
     async def run(self) -> None:
         """Deliver what is taken, for ever, beginning with what an earlier life left."""
-        if not self._deliver_to:
-            return
         while True:
             self._wake.clear()
             try:
-                await self._deliver_all()
+                if self._deliver_to:
+                    await self._deliver_all()
             except StoreError as error:
                 log.warning("taken messages wait for the store", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
@@ -206,6 +209,14 @@ class TakenMessages:
         configured = self._reach.sender_on(channel)
         is_number = channel in (Channel.SMS, Channel.WHATSAPP, Channel.RCS)
         return configured or (number if is_number and number.startswith("+") else "")
+
+
+def _parsed(deliver_to: Mapping[str, Sequence[str]]) -> dict[str, tuple[Where, ...]]:
+    return {
+        agent: tuple(parse_address(address) for address in addresses)
+        for agent, addresses in deliver_to.items()
+        if addresses
+    }
 
 
 def compose(taken: Taken) -> str:

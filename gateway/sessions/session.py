@@ -65,7 +65,9 @@ class Session:
         self._around = around
         self._inbox: Inbox[messages.Message] = Inbox()
         self._screen = Screen(leg)
-        self._life = Life(offered.call_id, self._state_changed)
+        self._life = Life(
+            offered.call_id, self._screen.state, lambda state: self.crossing.state_changed(state)
+        )
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
         self._answering = Answering(leg, ear, self._timers, placed)
@@ -129,6 +131,15 @@ class Session:
     def is_gate_open(self) -> bool:
         return self._phase.is_open
 
+    @property
+    def agent_name(self) -> str:
+        return self.agent.name
+
+    @property
+    def is_caller_speaking(self) -> bool:
+        """Whether voice activity is found in what the caller sends now."""
+        return self._ear.is_speaking
+
     # From outside -----------------------------------------------------------------------------------
 
     def start(self) -> asyncio.Task[None]:
@@ -148,10 +159,6 @@ class Session:
     def hang_up(self, cause: HangupCause) -> None:
         """End the call at once."""
         self._post(messages.HangUpAsked(cause))
-
-    def _state_changed(self, state: SessionState) -> None:
-        self._screen.state(state)
-        self.crossing.state_changed(state)
 
     def _post(self, message: messages.Message) -> None:
         self._inbox.post(message)
@@ -271,7 +278,6 @@ class Session:
         self._life.apply(Trigger.PREPARED)
         if self._life.is_over:
             return
-        self._greeting = message.audio.speech
         if message.audio.speech is not None:
             self._words.greet(message.audio.speech, message.audio.source.value)
         if (early := self._answering.ready()) is not None:

@@ -193,7 +193,7 @@ async def a_house(tmp_path: Path, **sections: Any) -> AsyncIterator[House]:
             "numbers": [{"number": "*", "agent": "desk"}],
         }
         config = Config.model_validate(values | sections)
-        store = Store(config.gateway.data_dir, gather_s=0.01)
+        store = Store(config.gateway.data_dir, gather_s=0.01, country=config.fallback.country)
         calls = PretendedCalls()
         texting = TextSide(
             config,

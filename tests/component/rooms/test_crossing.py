@@ -178,3 +178,16 @@ async def test_a_full_outbox_makes_it_wait_and_nothing_is_lost(tmp_path, monkeyp
         house.texting.outbox._pending_most = 100
         sent = await house.sent(2)
         assert {text.splitlines()[-1] for _, text in sent} == {f"from {ANN}", f"from {BOB}"}
+
+
+async def test_a_reload_takes_effect_at_once(tmp_path):
+    async with a_house(tmp_path) as house:
+        room_id = await house.a_call(ANN, live=True)
+        desk = house.config.agents["desk"].model_copy(update={"deliver_to": (DESK,)})
+        fallback = house.config.fallback.model_copy(update={"senders": {Channel.SMS: BOB}})
+        house.rooms.replace(
+            house.config.model_copy(update={"agents": {"desk": desk}, "fallback": fallback})
+        )
+        house.take_message(room_id, "c_1")
+        await house.sent()
+        assert [(item.to, item.fields["From"]) for item in house.twilio.taken] == [(DESK, BOB)]
