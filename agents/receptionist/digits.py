@@ -101,7 +101,7 @@ def _run_digits(run: list[str], is_led: bool) -> str:
 
 def say_digits(number: str) -> str:
     """Return a number in words, in groups of three with the rest at the end: "one two three, four"."""
-    digits = [digit for digit in number if digit.isdigit()]
+    digits = [digit for digit in number if digit in _NAMES]  # those of other scripts have no names
     sizes: list[int] = []
     left = len(digits)
     while left > 4:
@@ -121,4 +121,4 @@ def own_number(caller: str) -> str:
     """Return the caller's number if it is one that can be called back, else nothing."""
     user = re.sub(r"^(sips?|tel):", "", caller.strip()).split("@")[0]
     bare = re.sub(r"[\s().-]", "", user)
-    return bare if re.fullmatch(r"\+?\d{5,15}", bare) else ""
+    return bare if re.fullmatch(r"\+?[0-9]{5,15}", bare) else ""

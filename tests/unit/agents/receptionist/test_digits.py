@@ -79,3 +79,8 @@ def test_long_numbers_are_said_in_groups() -> None:
 )
 def test_only_callable_numbers_are_offered(caller: str, number: str) -> None:
     assert own_number(caller) == number
+
+
+def test_digits_of_other_scripts_are_neither_said_nor_called() -> None:
+    assert say_digits("೦12") == "one two"
+    assert own_number("೦೦೦೦೦೦") == ""
