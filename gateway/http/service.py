@@ -85,7 +85,8 @@ def _take_exception(task: "asyncio.Task[ReloadReport]") -> None:
 
 async def _deadline(request: web.Request) -> float | None:
     """Return `deadline_s` of the body, None if it is not given."""
-    if not request.can_read_body:
+    # Not `can_read_body`, which is false for a body that a guard has read already.
+    if not await request.read():
         return None
     try:
         body = await request.json()
