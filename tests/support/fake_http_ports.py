@@ -87,7 +87,8 @@ class FakeGateway:
         records = self.records
         if wanted.after is not None:
             ids = [record.call_id for record in records]
-            records = records[ids.index(wanted.after[1]) + 1 :]
+            last = wanted.after[1]
+            records = records[ids.index(last) + 1 :] if last in ids else []
         kept = [r for r in records if active is None or (r.cause is None) is active]
         return kept[:limit]
 
