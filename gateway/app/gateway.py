@@ -16,6 +16,7 @@ from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
 from gateway.app.call_links import build_links
 from gateway.app.changeover import Changeover
+from gateway.app.console import ConsoleSide
 from gateway.app.drain import Drain
 from gateway.app.observing import Observing
 from gateway.app.processes import telephony_argv, webrtc_argv
@@ -23,6 +24,8 @@ from gateway.app.rooms import RoomSide
 from gateway.app.running_calls import RunningCalls
 from gateway.app.texting import TextSide
 from gateway.config import AgentSection, Config
+from gateway.console.announcer import MessageAnnouncer
+from gateway.console.bus import EventBus
 from gateway.dialling.dialler import Dialler
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
@@ -86,6 +89,7 @@ class Gateway:
             placed=placed,
             clock=time.time,
         )
+        self.events = EventBus()
         self.texting = TextSide(
             config,
             self.store,
@@ -93,7 +97,7 @@ class Gateway:
             self.metrics,
             self.dialler,
             build_links(config),
-            self.observing.text_watchers(),
+            [*self.observing.text_watchers(), MessageAnnouncer(self.events)],
             in_call=self.running.answers,
             on_taken=lambda room_id: self.rooms.taken.look(room_id),
         )
@@ -133,6 +137,8 @@ class Gateway:
             load=self.load,
             placed=placed,
         )
+        self.console = ConsoleSide(self.events, self.registry, self.hearing)
+        self.recorder.watch(self.console.announcer)
         self.running.join(self.registry, lambda: self.texting.agents)
         self.recorder.watch(self.dialler)
         self.telephony_file = config.gateway.data_dir / "telephony.json"
@@ -144,8 +150,8 @@ class Gateway:
             argv = webrtc_argv(config, config.gateway.data_dir / "webrtc.json")
             self.browser = BrowserEndpoint(
                 [argv] * config.webrtc.workers,
-                offers=self.registry,
-                ticks=self.hearing,
+                offers=self.console.watch,
+                ticks=self.console.watch,
                 metrics=self.metrics,
             )
         self.changeover = Changeover(self)
@@ -194,12 +200,14 @@ class Gateway:
         gc.collect()
         gc.freeze()
         stack.push_async_callback(self.registry.stop)
+        stack.push_async_callback(self.console.stop)
+        self.console.start()
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
                 EndpointKind.SIP,
                 telephony_argv(self.config, self.telephony_file),
-                offers=self.registry,
-                ticks=self.hearing,
+                offers=self.console.watch,
+                ticks=self.console.watch,
                 metrics=self.metrics,
             )
             stack.push_async_callback(self.sip.stop)

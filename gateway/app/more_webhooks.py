@@ -1,15 +1,21 @@
-"""Joins the webhooks of channels that need more than a secret: Microsoft Teams."""
+"""Joins the HTTP side of channels that need more than a secret: Microsoft Teams, conversations by WebSocket."""
 
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 
 from aiohttp import web
 
+from gateway import webrtc_secret
 from gateway.app.transports import ReplyRoutes
 from gateway.channels.openid_keys import OpenIdKeys
 from gateway.channels.reception import Reception
 from gateway.channels.teams_token import TeamsTokenCheck
+from gateway.channels.websocket import WebSocketHub
 from gateway.config import Config
 from gateway.http.teams import TeamsHook
+from gateway.http.webrtc.tokens import TokenSigner
+from gateway.http.websocket import WebSocketDoor
+from gateway.sessions.routing import route
 from gateway.store.transactor import Transactor
 
 
@@ -28,3 +34,21 @@ def add_teams(
     stack.push_async_callback(keys.close)
     check = TeamsTokenCheck(keys, app_id=section.app_id, issuer=section.issuer)
     TeamsHook(reception, check, ReplyRoutes(database).remember_teams).add_routes(app)
+
+
+def add_websocket(
+    app: web.Application,
+    config: Config,
+    reception: Reception,
+    hub: WebSocketHub,
+    agents: Callable[[], Collection[str]],
+) -> None:
+    """Add the route. Raises `ConfigError` if the secret for tokens cannot be had."""
+    WebSocketDoor(
+        hub,
+        reception,
+        TokenSigner(webrtc_secret.of(config).ensure()),
+        agents=agents,
+        default_agent=lambda: route(config.numbers, "") or "",
+        idle_s=config.channels.websocket.idle_s,
+    ).add_routes(app)

@@ -12,8 +12,14 @@ from agents.texting import build_text_agents
 from gateway.app.call_links import no_link
 from gateway.app.incoming_files import build_media_intake
 from gateway.app.mail import MIB, build_mail_intake, build_mailbox
-from gateway.app.more_webhooks import add_teams
-from gateway.app.transports import build_transports, program_key, read_secret, telegram_token
+from gateway.app.more_webhooks import add_teams, add_websocket
+from gateway.app.transports import (
+    TypingSigns,
+    build_transports,
+    program_key,
+    read_secret,
+    telegram_token,
+)
 from gateway.channels.durable_reception import DurableReception
 from gateway.channels.fallback.after_calls import AfterCalls
 from gateway.channels.fallback.engine import Fallback
@@ -24,6 +30,7 @@ from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.tally import Tally
 from gateway.channels.text_parts import split, utf16_length
 from gateway.channels.text_watchers import TextWatcher, TextWatchers
+from gateway.channels.websocket import WebSocketHub
 from gateway.config import Config
 from gateway.dialling.dialler import Dialler
 from gateway.dialling.voice_transport import VoiceTransport
@@ -36,14 +43,16 @@ from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
 from gateway.metrics import Metrics
 from gateway.model.line import Agent
-from gateway.model.messages import Channel
+from gateway.model.messages import Channel, InboundMessage
 from gateway.model.text_agent import TextAgent
+from gateway.model.text_stream import TextStream
 from gateway.rooms.call_hooks import CallHooks
 from gateway.rooms.call_rules import CallRules
 from gateway.rooms.hooks import Hooks, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
+from gateway.rooms.pruner import Pruner
 from gateway.rooms.text_desk import InCall, TextDesk
 from gateway.sessions.routing import route
 from gateway.store.message_records import MessageRecord
@@ -88,6 +97,8 @@ class TextSide:
         self._transports = build_transports(config, store)
         if self._voice is not None:
             self._transports.append(self._voice)
+        hubs = [one for one in self._transports if isinstance(one, WebSocketHub)]
+        self._hub = hubs[0] if hubs else None
         tally = Tally(
             lambda channel, status: metrics.messages.labels(channel, status).inc(),
             lambda reason, channel: metrics.fallbacks.labels(reason, channel).inc(),
@@ -107,7 +118,9 @@ class TextSide:
             on_failed=self._message_failed,
             pending_most=config.outbox.waiting_most,
         )
-        self.letters = Letters(store, self.outbox, self._split, clock=time.time)
+        self.letters = Letters(
+            store, self.outbox, self._split, clock=time.time, has_buttons=self._has_buttons
+        )
         self.fallback = Fallback(
             store,
             self.letters,
@@ -119,6 +132,14 @@ class TextSide:
         )
         self.after_calls = AfterCalls(store, self.fallback)
         self._folder = MediaFolder(config.gateway.data_dir)
+        self._pruner = Pruner(
+            store,
+            store,
+            self._folder,
+            clock=time.time,
+            rooms_days=rooms.keep_days,
+            files_days=rooms.media.keep_days,
+        )
         self._files = build_media_intake(config, store, self._folder)
         self.desk = TextDesk(
             store,
@@ -127,12 +148,16 @@ class TextSide:
             clock=time.time,
             mode=rooms.text_greeting,
             history_lines=rooms.history_lines,
+            history_chars=rooms.history_chars,
             hooks=self.hooks,
             in_call=in_call,
             on_taken=on_taken,
             on_media=self._files.look if rooms.media.enabled else None,
             agent_named=lambda name: self.agents.get(name),
             call_link=call_link,
+            stream_for=self._stream_for,
+            capabilities=self.outbox.capabilities,
+            show_typing=TypingSigns(self._transports),
         )
         answers = KeywordAnswers(
             store,
@@ -170,6 +195,8 @@ class TextSide:
         stack.push_async_callback(_end, desk)
         files = asyncio.create_task(self._files.run(), name="files")
         stack.push_async_callback(_end, files)
+        pruning = asyncio.create_task(self._pruner.run(), name="pruning")
+        stack.push_async_callback(_end, pruning)
         if self.mailbox is not None:
             mailbox = asyncio.create_task(self.mailbox.run(), name="mailbox")
             stack.push_async_callback(_end, mailbox)
@@ -212,6 +239,8 @@ class TextSide:
             # A token begins with the bot's id, which is the bot's address: it never changes.
             bot_id = telegram_token(config).partition(":")[0]
             TelegramHook(self.reception, secret, bot_id).add_routes(app)
+        if self._hub is not None:
+            add_websocket(app, config, self.reception, self._hub, lambda: self.agents)
         add_teams(app, config, self._store, self.reception, self._stack)
 
     def replace(
@@ -245,8 +274,17 @@ class TextSide:
     async def _message_failed(self, record: MessageRecord) -> None:
         await self.fallback.message_failed(record)
 
-    def _agent_for(self, number: str, _channel: Channel) -> TextAgent | None:
-        """Return who writes back: the agent of the number, if it can write."""
+    def _stream_for(self, message: InboundMessage, message_id: str) -> TextStream | None:
+        return None if self._hub is None else self._hub.stream_for(message, message_id)
+
+    def _has_buttons(self, channel: Channel) -> bool:
+        found = self.outbox.capabilities(channel)
+        return found is not None and found.buttons
+
+    def _agent_for(self, number: str, channel: Channel) -> TextAgent | None:
+        """Return who writes back: the agent of the number, if it can write; from a web page it is named itself."""
+        if channel is Channel.WEBSOCKET and number in self.agents:
+            return self.agents[number]
         name = route(self._config.numbers, number)
         return None if name is None else self.agents.get(name)
 

@@ -1,6 +1,7 @@
 """Makes the transports of messages that the configuration names, with their secrets."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.channels.email import EmailTransport
@@ -9,9 +10,10 @@ from gateway.channels.telegram import TelegramTransport
 from gateway.channels.twilio.transport import TwilioTransport
 from gateway.channels.webhook import WebhookTransport
 from gateway.channels.webhook_signature import key_of
+from gateway.channels.websocket import WebSocketHub
 from gateway.config import Config
 from gateway.errors import ConfigError
-from gateway.model.messages import Channel, Transport
+from gateway.model.messages import Channel, InboundMessage, ShowsTyping, Transport
 from gateway.store import reply_routes
 from gateway.store.transactor import Transactor
 
@@ -70,6 +72,8 @@ def build_transports(config: Config, database: Transactor | None = None) -> list
                 service_url_of=None if database is None else ReplyRoutes(database).teams,
             )
         )
+    if channels.websocket.enabled and database is not None:
+        found.append(WebSocketHub(database))
     return found
 
 
@@ -86,6 +90,20 @@ def telegram_token(config: Config) -> str:
     """Return the bot's token. Raises `ConfigError`."""
     section = config.channels.telegram
     return read_secret(section.bot_token_file, "channels.telegram.bot_token_file")
+
+
+class TypingSigns:
+    """Shows by whichever transport can that an answer is being written."""
+
+    def __init__(self, transports: Sequence[Transport]) -> None:
+        self._transports = tuple(one for one in transports if isinstance(one, ShowsTyping))
+
+    async def __call__(self, message: InboundMessage) -> None:
+        for transport in self._transports:
+            found = transport.capabilities(message.channel)
+            if found is not None and found.typing:
+                await transport.show_typing(message)
+                return
 
 
 class ReplyRoutes:

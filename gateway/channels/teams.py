@@ -18,6 +18,7 @@ from gateway.model.messages import (
     Accepted,
     Channel,
     ChannelCapabilities,
+    InboundMessage,
     OutboundMessage,
     SendFailed,
 )
@@ -57,7 +58,7 @@ class TeamsTransport:
         """Return what a bot can send; lengths are UTF-16 units."""
         if channel is not Channel.TEAMS:
             return None
-        return ChannelCapabilities(text_limit=TEXT_LIMIT, media=True, typing=True)
+        return ChannelCapabilities(text_limit=TEXT_LIMIT, media=True, buttons=True, typing=True)
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """Add an activity to the conversation. Raises `SendFailed`."""
@@ -70,6 +71,9 @@ class TeamsTransport:
                 {"contentType": m.content_type, "contentUrl": m.url} for m in message.media
             ],
         }
+        if message.buttons:
+            actions = [{"type": "imBack", "title": one, "value": one} for one in message.buttons]
+            activity["suggestedActions"] = {"to": [], "actions": actions}
         if message.sender:
             activity["from"] = {"id": message.sender}
         conversation = quote(message.recipient, safe="")
@@ -87,6 +91,17 @@ class TeamsTransport:
             self._token = ""
             raise SendFailed("teams_401", "the token was refused", may_retry=True)
         raise _failure(answer, told)
+
+    async def show_typing(self, message: InboundMessage) -> None:
+        """Add a typing activity to the conversation. Raises `SendFailed`."""
+        token = await self._access_token()
+        conversation = quote(message.sender, safe="")
+        await self._session.request(
+            "POST",
+            f"{await self._service_url(message.sender)}/v3/conversations/{conversation}/activities",
+            json={"type": "typing", "from": {"id": message.recipient}},
+            headers={"Authorization": f"Bearer {token}"},
+        )
 
     async def close(self) -> None:
         await self._session.close()

@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+from gateway.channels.choices import cut_to_bytes
 from gateway.channels.provider_session import ProviderSession
 from gateway.config.channels import TelegramSection
 from gateway.model.messages import (
     Accepted,
     Channel,
     ChannelCapabilities,
+    InboundMessage,
     OutboundMessage,
     SendFailed,
 )
@@ -16,6 +18,8 @@ from gateway.model.messages import (
 PROVIDER = "telegram"
 TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024
+CALLBACK_MOST = 64
+"""Bytes."""
 
 
 class TelegramTransport:
@@ -33,7 +37,7 @@ class TelegramTransport:
         """Return what a bot can send; lengths are UTF-16 units."""
         if channel is not Channel.TELEGRAM:
             return None
-        return ChannelCapabilities(text_limit=TEXT_LIMIT, media=True, typing=True)
+        return ChannelCapabilities(text_limit=TEXT_LIMIT, media=True, buttons=True, typing=True)
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """Send one message, with at most one file, in one request."""
@@ -60,12 +64,24 @@ class TelegramTransport:
             is_unknown=answer.status >= 500 or answer.is_good,
         )
 
+    async def show_typing(self, message: InboundMessage) -> None:
+        """https://core.telegram.org/bots/api#sendchataction; fades after five seconds."""
+        fields = {"chat_id": message.sender, "action": "typing"}
+        await self._session.request("POST", f"{self._base}/sendChatAction", json=fields)
+
     async def close(self) -> None:
         await self._session.close()
 
 
-def _call(message: OutboundMessage) -> tuple[str, dict[str, str]]:
-    fields = {"chat_id": message.recipient}
+def _call(message: OutboundMessage) -> tuple[str, dict[str, Any]]:
+    fields: dict[str, Any] = {"chat_id": message.recipient}
+    if message.buttons:
+        # One below the other; the text comes back as `callback_data` of a callback query.
+        rows = [
+            [{"text": button, "callback_data": cut_to_bytes(button, CALLBACK_MOST)}]
+            for button in message.buttons
+        ]
+        fields["reply_markup"] = {"inline_keyboard": rows}
     if not message.media:
         return "sendMessage", fields | {"text": message.text}
     if len(message.media) > 1 or len(message.text.encode("utf-16-le")) // 2 > CAPTION_LIMIT:

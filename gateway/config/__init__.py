@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
 from gateway.config.channels import ChannelsSection
+from gateway.config.console import ConsoleSection
 from gateway.config.event_webhooks import EventWebhookSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
@@ -354,6 +355,7 @@ class Config(Section):
     overload: OverloadSection = Field(default_factory=OverloadSection)
     trunks: dict[str, TrunkSection] = Field(default_factory=dict)
     dialling: DiallingSection = Field(default_factory=DiallingSection)
+    console: ConsoleSection = Field(default_factory=ConsoleSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),

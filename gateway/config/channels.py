@@ -171,8 +171,19 @@ class TeamsSection(Section):
         return self
 
 
+class WebSocketSection(Section):
+    """Conversations in writing by WebSocket, from a web page or a program: `/channels/ws`."""
+
+    enabled: bool = True
+    """Whoever has a token for browser calls, or one of the API with the right to write, may come."""
+    idle_s: float = Field(default=3_600.0, ge=10, le=86_400)
+    """A connection on which nothing was written for so long is closed; it may come back."""
+
+
 class ChannelsSection(Section):
     """Written channels besides Twilio's."""
+
+    websocket: WebSocketSection = Field(default_factory=WebSocketSection)
 
     webhook: WebhookSection = Field(default_factory=WebhookSection)
     email: EmailSection = Field(default_factory=EmailSection)

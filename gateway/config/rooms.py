@@ -16,6 +16,8 @@ class MediaSection(Section):
     total_mb: int = Field(default=2_048, ge=1, le=10_000_000)
     """Most space that all of them take (MiB); when it is used up further ones are refused."""
     tries: int = Field(default=5, ge=1, le=20)
+    keep_days: int = Field(default=0, ge=0, le=36_500)
+    """Files are removed after so long; 0: with their room."""
     trusted_hosts: tuple[str, ...] = ()
     """Hosts (`name` or `name:port`) of your own that may be private and without TLS; nothing else may."""
 
@@ -37,6 +39,10 @@ class RoomsSection(Section):
     """Answers who asks in writing for a call, where a link can be made (`http.public_url`); empty: nothing does."""
     history_lines: int = Field(default=60, ge=2, le=1_000)
     """Lines of a room, spoken and written, that an agent is given."""
+    history_chars: int = Field(default=24_000, ge=500, le=1_000_000)
+    """Characters that these have together at most; the oldest lines are left out first."""
+    keep_days: int = Field(default=0, ge=0, le=36_500)
+    """A room in which nothing happened for so long is forgotten, with its calls, messages and files; 0: never."""
     identities: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """A person's number → their other addresses, such as `email:ann@example.org`: all have one room."""
     media: MediaSection = Field(default_factory=MediaSection)

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -25,6 +26,12 @@ class TwilioSection(Section):
     """Where Twilio reaches this gateway, such as `https://voice.example.com`; without it no receipts come."""
     messaging_service_sid: str = ""
     """`MG…`: let a messaging service choose senders and fall back from RCS to SMS."""
+    button_templates: dict[Annotated[str, Field(pattern="^([1-9]|10)$")], str] = Field(
+        default_factory=dict
+    )
+    """ContentSid of a template with so many quick replies: `{{1}}` is the text, `{{2}}` and on the buttons.
+
+    WhatsApp and RCS have buttons for these counts only; other choices become a numbered list."""
     timeout_s: float = Field(default=15.0, ge=1, le=60)
     answers_keywords: bool = True
     """Whether Twilio answers STOP, START and HELP by SMS itself, as it does unless told not to."""

@@ -115,10 +115,21 @@ class _TelegramMessage(_Told):
         )
 
 
+class _Pressed(_Told):
+    """A button of ours was pressed: https://core.telegram.org/bots/api#callbackquery."""
+
+    id: _Id
+    sender: _User = Field(alias="from")
+    message: _TelegramMessage | None = None
+    """The one with the button."""
+    data: Annotated[str, Field(max_length=64)] = ""
+
+
 class _Update(_Told):
     """https://core.telegram.org/bots/api#update; edits and everything else are left out."""
 
     message: _TelegramMessage | None = None
+    callback_query: _Pressed | None = None
 
 
 class ProgramHooks:
@@ -233,7 +244,10 @@ class TelegramHook:
             given.encode("utf-8", "surrogateescape"), self._secret
         ):
             raise ApiError(403, "http.forbidden", "the secret is not Telegram's")
-        told = read_body(_Update, body).message
+        update = read_body(_Update, body)
+        if update.callback_query is not None:
+            return await self._pressed(update.callback_query)
+        told = update.message
         if told is None or told.chat.type != "private" or told.sender is None or told.sender.is_bot:
             return web.Response(status=204)
         message = InboundMessage(
@@ -249,6 +263,24 @@ class TelegramHook:
         )
         await hand_over(self._reception, message)
         return web.Response(status=204)
+
+    async def _pressed(self, pressed: _Pressed) -> web.Response:
+        """Take what a button says as if it had been written; the answer stops the button's waiting."""
+        talk = pressed.message.chat if pressed.message is not None else None
+        if talk is not None and talk.type == "private" and pressed.data.strip():
+            message = InboundMessage(
+                provider=telegram.PROVIDER,
+                provider_id=f"pressed:{pressed.id}",
+                channel=Channel.TELEGRAM,
+                sender=str(talk.id),
+                recipient=self._our_address,
+                text=pressed.data,
+                received_at=self._clock(),
+                sender_name=pressed.sender.first_name,
+            )
+            await hand_over(self._reception, message)
+        done = {"method": "answerCallbackQuery", "callback_query_id": pressed.id}
+        return web.json_response(done)
 
 
 def _without_slash(text: str) -> str:

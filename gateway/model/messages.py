@@ -189,6 +189,14 @@ class CanFind(Protocol):
 
 
 @runtime_checkable
+class ShowsTyping(Protocol):
+    """A transport that can show that an answer is being written."""
+
+    async def show_typing(self, message: InboundMessage) -> None:
+        """Show it to whoever wrote this message, for some seconds. Raises `SendFailed`."""
+
+
+@runtime_checkable
 class TakesKey(Protocol):
     """A transport whose provider takes a message once per `message_id`, however often it is sent."""
 

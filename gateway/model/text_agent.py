@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.model.line import Said
-from gateway.model.messages import Channel, Media
+from gateway.model.messages import Channel, ChannelCapabilities, Media
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class TextTurn:
     history: tuple[Said, ...]
     """The room's conversation, spoken and written, oldest first, bounded; ends with this message."""
     media: tuple[Media, ...] = ()
+    capabilities: ChannelCapabilities | None = None
+    """What the channel carries; None: not known."""
     person_name: str = ""
     call_link: str = ""
     """A one-time link by which the person can go on by voice; empty: there is none."""
@@ -41,6 +43,8 @@ class TextReply:
     text: str
     """Empty: nothing is sent."""
     notes: tuple[TextNote, ...] = ()
+    choices: tuple[str, ...] = ()
+    """Answers to choose from: buttons where the channel has them, else a numbered list under the text."""
 
 
 class TextAgent(Protocol):

@@ -1,11 +1,12 @@
 """Writes to people: the line in the room first, then the messages it becomes, so that both say the same."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sqlalchemy import Connection
 
+from gateway.channels.choices import listed, usable
 from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import StoreError
 from gateway.model.messages import Channel, Media, OutboundMessage, Template
@@ -57,12 +58,19 @@ class Letters:
     """Writes letters. A crash at any point is made good by writing the same letter again."""
 
     def __init__(
-        self, database: Transactor, outbox: Accepts, split: Split, *, clock: Callable[[], float]
+        self,
+        database: Transactor,
+        outbox: Accepts,
+        split: Split,
+        *,
+        clock: Callable[[], float],
+        has_buttons: Callable[[Channel], bool] = lambda _channel: False,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._split = split
         self._clock = clock
+        self._has_buttons = has_buttons
 
     async def text_of(self, cause: str) -> str | None:
         """Return what was written for a cause; None if nothing was yet. Raises `StoreError`."""
@@ -73,6 +81,11 @@ class Letters:
 
     async def write(self, letter: Letter) -> tuple[Acknowledgement, ...]:
         """Write a letter; of one cause the first text holds. Raises `StoreError`, also for a full outbox."""
+        buttons = usable(letter.buttons)
+        if buttons and not self._has_buttons(letter.channel):
+            # In the timeline, too: the agent must know what "2" answers.
+            letter, buttons = replace(letter, text=listed(letter.text, buttons)), ()
+        letter = replace(letter, buttons=buttons)
         line_id, entry = text_lines.written(
             letter.room_id,
             letter.text,
@@ -112,7 +125,7 @@ class Letters:
             # The first has the cause itself as its key: so it is found again by it.
             cause = letter.cause if number == 0 else f"{letter.cause}/{number}"
             message = OutboundMessage(
-                message_id=f"m_{text_lines.digest('message', cause)}",
+                message_id=message_id(cause),
                 room_id=letter.room_id,
                 channel=letter.channel,
                 sender=letter.sender,
@@ -122,6 +135,8 @@ class Letters:
                 template=letter.template,
                 media=letter.media if number == 0 else (),
                 not_after=letter.not_after,
+                # Under the last part, where the question is.
+                buttons=letter.buttons if number == len(parts) - 1 else (),
                 subject=letter.subject,
                 reply_to=letter.reply_to,
             )
@@ -130,6 +145,11 @@ class Letters:
                 raise StoreError("the outbox is full")
             answers.append(answer)
         return tuple(answers)
+
+
+def message_id(cause: str) -> str:
+    """Return the id of the message for a cause: the same however often it is written."""
+    return f"m_{text_lines.digest('message', cause)}"
 
 
 def _may_write(connection: Connection, letter: Letter) -> bool:

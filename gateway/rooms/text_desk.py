@@ -4,19 +4,22 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import GatewayError, StoreError
-from gateway.model.messages import Channel, InboundMessage
-from gateway.model.text_agent import TextAgent, TextNote, TextTurn
-from gateway.rooms import text_lines
+from gateway.model.messages import Channel, ChannelCapabilities, InboundMessage
+from gateway.model.text_agent import TextAgent, TextReply, TextTurn
+from gateway.model.text_stream import StreamsText, TextStream
+from gateway.rooms import room_records, text_lines
 from gateway.rooms.hooks import Hooks, Point
-from gateway.rooms.letters import Letter, Letters
+from gateway.rooms.letters import Letter, Letters, message_id
+from gateway.rooms.memory import HISTORY_CHARS, bounded
 from gateway.rooms.text_gate import Greeting, GreetingMode, TextGate
 from gateway.rooms.timeline import Kind
+from gateway.rooms.typing_sign import ShowTyping, typing_sign
 from gateway.store import inbox, media, room_access, room_lines
 from gateway.store.transactor import Transactor
 
@@ -27,16 +30,11 @@ PENDING_MOST = 1_000
 """Messages in memory; the rest waits in the inbox on disk."""
 ANSWERS_AT_ONCE = 16
 ANSWER_BOUND_S = 60.0
-RETRY_S = 5.0
-RETRY_MOST_S = 300.0
+RETRY_S, RETRY_MOST_S = 5.0, 300.0
 HISTORY_LINES = 60
-
-THREADED = frozenset({Channel.EMAIL})
-"""Channels where an answer names what it answers."""
 
 AgentFor = Callable[[str, Channel], TextAgent | None]
 """Which agent writes back for a number or address of ours."""
-
 
 InCall = Callable[[str, InboundMessage], Awaitable[bool]]
 """Offers a message to a call that goes on in the room; True if it was answered there. May take as long as the call."""
@@ -68,29 +66,40 @@ class TextDesk:
         clock: Callable[[], float],
         mode: GreetingMode = GreetingMode.LEAD,
         history_lines: int = HISTORY_LINES,
+        history_chars: int = HISTORY_CHARS,
         hooks: Hooks | None = None,
         in_call: InCall = _no_call,
         on_taken: Callable[[str], None] = lambda _room_id: None,
         on_media: Callable[[], None] | None = None,
         agent_named: Callable[[str], TextAgent | None] = lambda _name: None,
+        stream_for: Callable[[InboundMessage, str], TextStream | None] = lambda _m, _id: None,
         call_link: Callable[[str], str] = lambda _room_id: "",
+        capabilities: Callable[[Channel], ChannelCapabilities | None] = lambda _channel: None,
+        show_typing: ShowTyping | None = None,
     ) -> None:
-        """`on_taken` hears of a room in which an agent took a message for somebody. `on_media` is told that files wait
-        to be fetched; None: files are not kept. `agent_named` gives the agents that a room names itself.
-        `call_link` makes a one-time link by which the person goes on by voice, empty if there is none.
+        """What the desk asks others for.
+
+        `in_call` hands a message to a call that goes on in the room. `on_taken` hears of a room in which an agent
+        took a message for somebody. `on_media` is told that files wait to be fetched; None: files are not kept.
+        `agent_named` gives the agents that a room names itself. `stream_for` gives a way to show an answer while it
+        is thought, by the id of the message that it will be. `call_link` makes a one-time link by which the person
+        goes on by voice, empty if there is none.
         """
         self._database = database
         self._letters = letters
         self._agent_for = agent_for
         self._clock = clock
         self._mode = mode
-        self._history_lines = history_lines
+        self._history_lines, self._history_chars = history_lines, history_chars
         self._hooks = hooks or Hooks()
         self._in_call = in_call
         self._on_taken = on_taken
         self._on_media = on_media
         self._agent_named = agent_named
+        self._stream_for = stream_for
         self._call_link = call_link
+        self._capabilities = capabilities
+        self._show_typing = show_typing
         self._wake = asyncio.Event()
         self._after_seq = 0
         self._lanes: dict[str, deque[_Task]] = {}
@@ -230,18 +239,20 @@ class TextDesk:
     async def _answer(self, task: _Task) -> None:
         message, room_id = task.message, task.room_id
         agent = await self._agent_of(task)
-        cause = f"reply:{text_lines.turn_id(message)}"
+        cause = text_lines.reply_cause(message)
         text = await self._letters.text_of(cause)
+        choices: tuple[str, ...] = ()
         if text is None:
             verdicts = await self._hooks.call(Point.BEFORE_INBOUND, room_id, message=message)
             is_wanted = agent is not None and False not in verdicts
             if agent is not None and is_wanted and not await self._is_answered_in_call(task):
-                text = await self._think(agent, task)
+                reply = await self._think(agent, task)
+                text, choices = reply.text, reply.choices
             await self._hooks.call(Point.AFTER_INBOUND, room_id, message=message)
             for verdict in await self._hooks.call(Point.BEFORE_OUTBOUND, room_id, text=text or ""):
                 text = "" if verdict is False else verdict if isinstance(verdict, str) else text
         if text and agent is not None:
-            await self._write(agent, task, text, cause)
+            await self._write(agent, task, text, cause, choices)
             await self._hooks.call(Point.AFTER_OUTBOUND, room_id, text=text)
         at = self._clock()
         await self._database.transact(
@@ -266,7 +277,7 @@ class TextDesk:
             self._answered_in_calls.add(turn_id)
         return is_answered
 
-    async def _think(self, agent: TextAgent, task: _Task) -> str:
+    async def _think(self, agent: TextAgent, task: _Task) -> TextReply:
         message, room_id = task.message, task.room_id
         line_id, _ = text_lines.received(room_id, message)
         history = await self._database.read(
@@ -282,51 +293,71 @@ class TextDesk:
             person_name=message.sender_name,
             text=message.text,
             media=message.media,
-            history=history,
+            history=bounded(history, chars_most=self._history_chars),
             call_link=self._call_link(room_id),
+            capabilities=self._capabilities(message.channel),
         )
         if self._mode is GreetingMode.SEND and (greeting := await self._greeting_before(message)):
             # Before the agent thinks, who may need a while.
             await self._letters.send_only(
                 self._letter(agent, task, greeting, f"greeting:{turn.turn_id}")
             )
+        stream = self._stream_of(agent, message)
         try:
-            async with asyncio.timeout(ANSWER_BOUND_S):
-                reply = await agent.answer(turn)
+            async with (
+                asyncio.timeout(ANSWER_BOUND_S),
+                typing_sign(self._show_typing, message),
+            ):
+                if stream is not None and isinstance(agent, StreamsText):
+                    if self._mode is GreetingMode.LEAD:
+                        opening = await self._greeting_before(message)
+                        stream.chunk(f"{opening}\n\n" if opening else "")
+                    reply = await agent.answer_streaming(turn, stream.chunk)
+                else:
+                    reply = await agent.answer(turn)
         except (GatewayError, TimeoutError) as error:
+            if stream is not None:
+                stream.fail()
             log.warning(
                 "an agent failed in writing",
                 extra={"room_id": room_id, "agent": agent.name, "reason": repr(error)},
             )
-            return agent.apology
+            return TextReply(text=agent.apology)
         if reply.notes:
             await self._database.transact(
-                lambda connection: _put_notes(connection, room_id, message, reply.notes, agent.name)
+                lambda connection: room_records.put_notes(
+                    connection, room_id, message, reply.notes, agent.name
+                )
             )
             if any(note.name == Kind.MESSAGE_TAKEN.value for note in reply.notes):
                 self._on_taken(room_id)
-        return reply.text
+        if stream is not None and not reply.text:
+            # Nothing will come after what was begun.
+            stream.fail()
+        return reply
 
-    async def _write(self, agent: TextAgent, task: _Task, text: str, cause: str) -> None:
+    def _stream_of(self, agent: TextAgent, message: InboundMessage) -> TextStream | None:
+        """Return where an answer can be shown while it is thought; a hook that may change it must see it first."""
+        if self._hooks.has(Point.BEFORE_OUTBOUND) or not isinstance(agent, StreamsText):
+            return None
+        return self._stream_for(message, message_id(text_lines.reply_cause(message)))
+
+    async def _write(
+        self, agent: TextAgent, task: _Task, text: str, cause: str, choices: tuple[str, ...]
+    ) -> None:
         message, room_id = task.message, task.room_id
         opening = ""
         if self._mode is GreetingMode.LEAD:
             opening = await self._greeting_before(message)
-        await self._letters.write(self._letter(agent, task, text, cause, opening))
+        letter = self._letter(agent, task, text, cause, opening)
+        await self._letters.write(replace(letter, buttons=choices))
         log.info("a message is answered", extra={"room_id": room_id, "agent": agent.name})
 
     async def _greeting_before(self, message: InboundMessage) -> str:
         """Return the greeting that this message was the occasion of, empty if there was none."""
-
-        def query(connection: Connection) -> str:
-            texts: list[str] = []
-            while text := room_lines.line_text(
-                connection, text_lines.greeting_id(message, len(texts))
-            ):
-                texts.append(text)
-            return "\n\n".join(texts)
-
-        return await self._database.read(query)
+        return await self._database.read(
+            lambda connection: room_records.greeting_before(connection, message)
+        )
 
     def _letter(
         self, agent: TextAgent, task: _Task, text: str, cause: str, opening: str = ""
@@ -341,7 +372,9 @@ class TextDesk:
             by=agent.name,
             opening=opening,
             subject=task.message.subject,
-            reply_to=task.message.provider_id if task.message.channel in THREADED else "",
+            reply_to=task.message.provider_id
+            if task.message.channel in text_lines.THREADED
+            else "",
         )
 
     async def write(
@@ -365,15 +398,3 @@ class TextDesk:
                 by=by,
             )
         )
-
-
-def _put_notes(
-    connection: Connection,
-    room_id: str,
-    message: InboundMessage,
-    notes: tuple[TextNote, ...],
-    agent: str,
-) -> None:
-    for number, note in enumerate(notes):
-        line_id, entry = text_lines.noted(room_id, message, note, number, agent)
-        room_lines.append_line(connection, entry, entry_id=line_id)

@@ -8,10 +8,18 @@ from gateway.model.text_agent import TextNote
 from gateway.rooms.text_gate import Greeting, GreetingMode
 from gateway.rooms.timeline import Entry, Kind
 
+THREADED = frozenset({Channel.EMAIL})
+"""Channels where an answer names what it answers."""
+
 
 def turn_id(message: InboundMessage) -> str:
     """Return the id of the turn that a message is: the provider's id of it decides."""
     return digest("turn", message.provider, message.provider_id)
+
+
+def reply_cause(message: InboundMessage) -> str:
+    """Return the cause of the answer to a message."""
+    return f"reply:{turn_id(message)}"
 
 
 def digest(*parts: str) -> str:

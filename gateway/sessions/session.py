@@ -132,6 +132,15 @@ class Session:
     def is_gate_open(self) -> bool:
         return self._phase.is_open
 
+    @property
+    def agent_name(self) -> str:
+        return self.agent.name
+
+    @property
+    def is_caller_speaking(self) -> bool:
+        """Whether voice activity is found in what the caller sends now."""
+        return self._ear.is_speaking
+
     # From outside -----------------------------------------------------------------------------------
 
     def start(self) -> asyncio.Task[None]:

@@ -59,6 +59,9 @@ def address_key(channel: Channel, address: str) -> str:
         if _PUNCTUATED_NUMBER.fullmatch(bare):
             return re.sub(r"[^0-9+]", "", bare)
         return bare
+    if channel is Channel.WEBSOCKET:
+        # Whoever writes from a web page is whoever calls from it.
+        return f"web:{bare.removeprefix('web:')}"
     if channel is Channel.EMAIL:
         bare = bare.lower()
     return f"{channel.value}:{bare}"

@@ -19,6 +19,7 @@ from gateway.model.events import Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
+from gateway.rooms.memory import HISTORY_CHARS, bounded
 from gateway.rooms.timeline import Entry, Recorder, RoomView
 from gateway.store import people, sqlite
 from gateway.store.backlog import Backlog
@@ -228,7 +229,7 @@ class Store:
             if entry.role is not None:
                 interrupted = bool(entry.facts.get("interrupted", False))
                 lines.setdefault(item.entry_id, Said(entry.role, entry.text, interrupted))
-        return tuple(lines.values())[-HISTORY_LINES:]
+        return bounded(tuple(lines.values())[-HISTORY_LINES:], chars_most=HISTORY_CHARS)
 
     def call_offered(self, offered: Offered, *, room_id: str, agent: str) -> None:
         self._put(
@@ -293,6 +294,14 @@ class Store:
         was_linked = await self.transact(lambda connection: people.unlink(connection, key))
         self._rooms.clear()
         return was_linked
+
+    def rooms_in_mind(self) -> frozenset[str]:
+        """Return the rooms that were met lately: somebody may be about to write into them."""
+        return frozenset(self._rooms.values())
+
+    def forget_rooms_in_mind(self) -> None:
+        """From now on look rooms up."""
+        self._rooms.clear()
 
     # Reading ----------------------------------------------------------------------------------------
 

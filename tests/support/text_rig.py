@@ -49,7 +49,14 @@ class TextRig:
         )
         self.store = Store(self._data_dir, gather_s=0.001)
         self.metrics = Metrics()
-        self.texting = TextSide(options.config(), self.store, {}, self.metrics)
+        self.texting = TextSide(
+            options.config(),
+            self.store,
+            {},
+            self.metrics,
+            in_call=_no_call,
+            on_taken=lambda _room_id: None,
+        )
         self.texting.agents[AGENT] = self.agent
         fake = FakeGateway()
         app = build_app(
@@ -145,3 +152,7 @@ class TextRig:
     def taken(self, address: str) -> list[Taken]:
         """Return what Twilio took for an address."""
         return [item for item in self.twilio.taken if item.to == address]
+
+
+async def _no_call(_room_id: str, _message: object) -> bool:
+    return False

@@ -1,8 +1,10 @@
 """Writes a message as the parameters of Twilio's `Messages` resource."""
 
 import json
+from collections.abc import Mapping
 from urllib.parse import quote
 
+from gateway.channels.choices import listed
 from gateway.channels.twilio.addresses import to_twilio
 from gateway.model.messages import OutboundMessage
 
@@ -10,7 +12,11 @@ MEDIA_MOST = 10
 
 
 def parameters(
-    message: OutboundMessage, *, messaging_service_sid: str = "", public_url: str = ""
+    message: OutboundMessage,
+    *,
+    messaging_service_sid: str = "",
+    public_url: str = "",
+    button_templates: Mapping[str, str] | None = None,
 ) -> list[tuple[str, str]]:
     """Return the form fields; `public_url` is where receipts go, without it there are none.
 
@@ -21,7 +27,14 @@ def parameters(
         fields.append(("From", to_twilio(message.channel, message.sender)))
     if messaging_service_sid:
         fields.append(("MessagingServiceSid", messaging_service_sid))
-    if message.template is not None:
+    buttons = (button_templates or {}).get(str(len(message.buttons)), "")
+    if message.template is None and buttons:
+        # Within a session quick replies need no approval, but are sent as a template all the same.
+        texts = (message.text, *message.buttons)
+        filled = {str(number): text for number, text in enumerate(texts, start=1)}
+        fields.append(("ContentSid", buttons))
+        fields.append(("ContentVariables", json.dumps(filled, ensure_ascii=False)))
+    elif message.template is not None:
         # Text beside a template is refused with 63016 or 21655.
         fields.append(("ContentSid", message.template.content_sid))
         if message.template.variables:
@@ -29,7 +42,7 @@ def parameters(
             fields.append(("ContentVariables", variables))
     else:
         if message.text:
-            fields.append(("Body", message.text))
+            fields.append(("Body", listed(message.text, message.buttons)))
         fields += [("MediaUrl", media.url) for media in message.media[:MEDIA_MOST]]
     if public_url:
         # Our id comes back with each receipt, so one is understood even if Twilio's answer was lost.

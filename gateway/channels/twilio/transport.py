@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -18,6 +19,7 @@ from gateway.model.messages import (
     Accepted,
     Channel,
     ChannelCapabilities,
+    InboundMessage,
     OutboundMessage,
     SendFailed,
 )
@@ -68,7 +70,10 @@ class TwilioTransport:
 
     def capabilities(self, channel: Channel) -> ChannelCapabilities | None:
         """Return what a channel carries by Twilio."""
-        return _CAPABILITIES.get(channel)
+        found = _CAPABILITIES.get(channel)
+        if found is None or not found.buttons:
+            return found
+        return replace(found, buttons=bool(self._section.button_templates))
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """Hand one message over; its receipts come to `/twilio/status`. Raises `SendFailed`."""
@@ -80,6 +85,7 @@ class TwilioTransport:
             message,
             messaging_service_sid=self._section.messaging_service_sid,
             public_url=self._section.public_url,
+            button_templates=self._section.button_templates,
         )
         answer = await self._request(
             "POST",
@@ -93,6 +99,16 @@ class TwilioTransport:
                 "bad_answer", "Twilio's answer has no sid", may_retry=True, is_unknown=True
             )
         return Accepted(provider_id=sid)
+
+    async def show_typing(self, message: InboundMessage) -> None:
+        """Show it on WhatsApp: https://www.twilio.com/docs/whatsapp/api/typing-indicators-resource."""
+        if message.channel is Channel.WHATSAPP:
+            host = self._section.api_url.replace("://api.", "://messaging.", 1)
+            await self._request(
+                "POST",
+                f"{host}/v2/Indicators/Typing.json",
+                data={"messageId": message.provider_id, "channel": "whatsapp"},
+            )
 
     async def find(self, message: OutboundMessage, *, since: float) -> Accepted | None:
         """Look for the message among those to its recipient since then, to the second.

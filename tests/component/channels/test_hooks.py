@@ -178,3 +178,20 @@ async def test_telegrams_files_come_by_their_ids(rig):
         ("telegram:large", "image/jpeg"),
         ("telegram:doc", "application/pdf"),
     ]
+
+
+async def test_a_pressed_button_is_what_it_says(rig):
+    pressed = {
+        "id": "77",
+        "from": {"first_name": "Zoë"},
+        "data": "Yes",
+        "message": update("?")["message"],
+    }
+    told = {"update_id": 2, "callback_query": pressed}
+    headers = {"X-Telegram-Bot-Api-Secret-Token": "s3cret"}
+    for _ in range(2):
+        async with rig.client.post("/telegram/messages", json=told, headers=headers) as response:
+            done = await response.json()
+    assert done == {"method": "answerCallbackQuery", "callback_query_id": "77"}
+    (message,) = rig.reception.messages
+    assert (message.text, message.sender, message.sender_name) == ("Yes", "42", "Zoë")

@@ -12,7 +12,16 @@ from gateway.channels.telegram import TelegramTransport
 from gateway.channels.webhook import WebhookTransport
 from gateway.channels.webhook_signature import key_of
 from gateway.config.channels import TeamsSection, TelegramSection, WebhookSection
-from gateway.model.messages import Channel, Media, OutboundMessage, SendFailed, TakesKey, Template
+from gateway.model.messages import (
+    Channel,
+    InboundMessage,
+    Media,
+    OutboundMessage,
+    SendFailed,
+    ShowsTyping,
+    TakesKey,
+    Template,
+)
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PICTURE = Media(url="https://example.com/a.png", content_type="image/png")
@@ -225,3 +234,38 @@ def test_each_serves_its_own_channel_only(webhook, telegram, teams):
     ):
         served = [channel for channel in Channel if transport.capabilities(channel) is not None]
         assert served == [own]
+
+
+def inbound(channel, sender):
+    return InboundMessage(
+        provider="p",
+        provider_id="1",
+        channel=channel,
+        sender=sender,
+        recipient="bot",
+        text="x",
+        received_at=1.0,
+    )
+
+
+async def test_telegram_has_buttons_and_a_sign_of_typing(telegram, provider):
+    long = "ö" * 50
+    await telegram.send(message(Channel.TELEGRAM, buttons=("Yes", long)))
+    await telegram.show_typing(inbound(Channel.TELEGRAM, "42"))
+    (_, _, sent), (path, _, typing) = provider.requests
+    first, second = (row[0] for row in json.loads(sent)["reply_markup"]["inline_keyboard"])
+    assert first == {"text": "Yes", "callback_data": "Yes"}
+    assert second == {"text": long, "callback_data": "ö" * 32}
+    assert path.endswith("/sendChatAction")
+    assert json.loads(typing) == {"chat_id": "42", "action": "typing"}
+    assert telegram.capabilities(Channel.TELEGRAM).buttons
+    assert isinstance(telegram, ShowsTyping)
+
+
+async def test_teams_has_suggested_actions_and_a_sign_of_typing(teams, provider):
+    await teams.send(message(Channel.TEAMS, buttons=("Yes", "No")))
+    await teams.show_typing(inbound(Channel.TEAMS, "19:abc@thread"))
+    bodies = [json.loads(body) for path, _, body in provider.requests if "activities" in path]
+    actions = bodies[0]["suggestedActions"]["actions"]
+    assert [(one["type"], one["value"]) for one in actions] == [("imBack", "Yes"), ("imBack", "No")]
+    assert bodies[1] == {"type": "typing", "from": {"id": "bot"}}

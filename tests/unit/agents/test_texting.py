@@ -1,8 +1,11 @@
 """Agents in writing."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.conversation.brain import EndCall, Note, Phrase, Words
 from agents.receptionist.agent import ReceptionistBrain
@@ -12,6 +15,9 @@ from gateway.errors import ProviderUnavailable
 from gateway.model.line import Role, Said
 from gateway.model.messages import Channel
 from gateway.model.text_agent import TextTurn
+
+OFFER = "Call us here: {link}"
+LINK = "https://voice.example.com/#token=a.b.c"
 
 
 class Script:
@@ -112,8 +118,32 @@ async def test_the_receptionist_takes_a_message_in_writing():
     assert any("message" in name for name in notes), notes
 
 
-OFFER = "Call us here: {link}"
-LINK = "https://voice.example.com/#token=a.b.c"
+@given(
+    st.lists(
+        st.builds(Words, st.text(alphabet="ab \n.[", max_size=6))
+        | st.builds(Words, st.sampled_from(["[call", " link]", "[call link]", "nk]"]))
+        | st.builds(Phrase, st.text(alphabet="ab .", min_size=1, max_size=6)),
+        max_size=8,
+    ),
+    st.sampled_from(["", LINK]),
+)
+def test_the_pieces_joined_are_the_answer(thoughts, link):
+    pieces = []
+
+    async def think():
+        return await texting(lambda facts: Script(*thoughts)).answer_streaming(
+            replace(turn(), call_link=link), pieces.append
+        )
+
+    reply = asyncio.run(think())
+    assert "".join(pieces) == reply.text
+
+
+async def test_pieces_come_as_they_are_thought():
+    pieces = []
+    brain = Script(Words("We are "), Words("open. "), Phrase("Anything else?"))
+    await texting(lambda facts: brain).answer_streaming(turn(), pieces.append)
+    assert pieces == ["We are", " open.", " Anything else?"]
 
 
 @pytest.mark.parametrize("text", ["Please call me", "Can I talk to somebody?", "call me back"])
