@@ -88,6 +88,7 @@ class Gateway:
             agent_for=lambda number: route(self.config.numbers, number),
             placed=placed,
             clock=time.time,
+            on_refused=lambda rule: self.metrics.dials_refused.labels(rule).inc(),
         )
         self.events = EventBus()
         self.texting = TextSide(
@@ -106,6 +107,7 @@ class Gateway:
             config.overload,
             ticks=self.metrics.recent_ticks,
             speech_queue=self._turns_per_speech_worker,
+            speech_room=config.speech.queue_limit / config.speech.workers,
             registry=self.metrics.registry,
         )
         self.recorder = WatchedRecorder(
@@ -256,6 +258,7 @@ class Gateway:
             Check(name="speech", ok=speech.ready > 0, detail=f"{speech.ready} workers"),
             Check(name="sip", ok=sip or not self.config.sip.enabled, detail=self._sip_detail()),
             Check(name="webrtc", ok=browser, detail=self._webrtc_detail()),
+            Check(name="trunks", ok=True, detail=self._trunks_detail()),
             Check(name="outbox", ok=True, detail=f"{self.texting.outbox.pending} waiting"),
             Check(name="load", ok=not self.load.is_shedding, detail=self.load.told()),
             Check(
@@ -285,6 +288,16 @@ class Gateway:
     def _turns_per_speech_worker(self) -> float:
         speech = self.speech.statistics()
         return speech.queued.get(Urgency.TURN, 0) / max(1, speech.ready)
+
+    def _trunks_detail(self) -> str:
+        """A trunk that refuses us does not keep callers of others from being answered."""
+        counters = {} if self.sip is None else self.sip.counters
+        prefix = "trunk_registered."
+        return ", ".join(
+            f"{name.removeprefix(prefix)} {'registered' if value else 'not registered'}"
+            for name, value in sorted(counters.items())
+            if name.startswith(prefix)
+        )
 
     def _webrtc_detail(self) -> str:
         if self.browser is None:

@@ -376,6 +376,12 @@ class Config(Section):
                     f"numbers: {row.number!r} goes to agent {row.agent!r}, which does not exist; "
                     f"agents are: {known}"
                 )
+        for name, trunk in self.trunks.items():
+            if trunk.transport.value not in {item.value for item in self.sip.transports}:
+                raise ValueError(
+                    f"trunks.{name}.transport: {trunk.transport.value!r} is not in sip.transports; "
+                    "add it there or choose another"
+                )
         for name in self.webrtc.anonymous_agents:
             if name not in self.agents:
                 raise ValueError(

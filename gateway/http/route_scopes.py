@@ -16,6 +16,8 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("POST", "/api/v1/calls/{call_id}/hangup"): Scope.CALLS,
     ("GET", "/api/v1/calls.csv"): Scope.READ,
     ("GET", "/api/v1/recordings"): Scope.READ,
+    ("GET", "/api/v1/event-webhooks"): Scope.READ,
+    ("POST", "/api/v1/event-webhooks/{event_id}/replay"): Scope.MESSAGES,
     ("GET", "/api/v1/calls/{call_id}/recording"): Scope.READ,
     ("POST", "/api/v1/calls/{call_id}/recording"): Scope.CALLS,
     ("DELETE", "/api/v1/calls/{call_id}/recording"): Scope.ADMIN,

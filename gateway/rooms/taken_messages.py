@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import StoreError
 from gateway.model.addresses import parse_address
-from gateway.model.events import Offered
+from gateway.model.events import Direction, Offered
 from gateway.model.messages import Channel, OutboundMessage
 from gateway.rooms.letters import Accepts
 from gateway.rooms.reach import Reach
@@ -240,7 +240,14 @@ def _waiting(
 ) -> list[tuple[Taken, set[str]]]:
     """Return messages taken since then, oldest first, each with the causes for which it was handed over."""
     query = (
-        select(timeline, calls.c.agent, calls.c.callee, calls.c.offered_at, rooms.c.number)
+        select(
+            timeline,
+            calls.c.agent,
+            calls.c.callee,
+            calls.c.direction,
+            calls.c.offered_at,
+            rooms.c.number,
+        )
         .select_from(
             timeline.join(rooms, rooms.c.room_id == timeline.c.room_id).outerjoin(
                 calls, calls.c.call_id == timeline.c.call_id
@@ -257,11 +264,13 @@ def _waiting(
         at = facts.get("at") or ((row.offered_at or 0.0) + row.offset_ms / 1_000)
         if at < since:
             continue
+        is_ours = row.direction == Direction.OUTBOUND.value
         taken = Taken(
             entry_id=row.entry_id,
             room_id=row.room_id,
             agent=str(row.agent or facts.get("agent", "")),
-            number=row.callee or row.number,
+            # Of a call that we placed `callee` is the person.
+            number=row.number if is_ours else row.callee or row.number,
             at=at,
             facts=facts,
         )

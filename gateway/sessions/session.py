@@ -53,7 +53,6 @@ class Session:
         around: Surroundings,
         placed: PlacedCall | None = None,
     ) -> None:
-        """`placed` is set for a call of ours."""
         self.tape = around.tapes.open(
             offered, ear, lambda at_s, facts: self._chronicle.note(Kind.RECORDING, at_s, facts)
         )
@@ -236,10 +235,9 @@ class Session:
             case messages.Crossed():
                 self.crossing.work()
             case messages.CloseAsked():
-                if self._answering.is_ours and self.state is SessionState.ANSWERING:
-                    self._ending.hang_up(message.cause)  # nobody is there to be told goodbye
-                else:
-                    self._ending.say_goodbye(message.cause)
+                rings_there = self._answering.is_ours and self.state is SessionState.ANSWERING
+                end = self._ending.hang_up if rings_there else self._ending.say_goodbye
+                end(message.cause)
             case messages.AgentCloses():
                 self._ending.when_heard(message.cause)
             case messages.HangUpAsked():

@@ -21,6 +21,7 @@ OPEN = {
     "/healthz",
     "/readyz",
     "/metrics",
+    "/channels/ws",
     "/hooks/mail",
     "/hooks/messages",
     "/hooks/status",
