@@ -18,6 +18,7 @@ from tests.support.whole_application import everything_on, whole_application
 
 OPEN = {
     "/",
+    "/channels/ws",
     "/healthz",
     "/readyz",
     "/metrics",
