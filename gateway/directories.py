@@ -1,6 +1,7 @@
 """Where things are kept outside the checkout, by the XDG base directories or as systemd says."""
 
 import os
+import sys
 from pathlib import Path
 
 _NAME = "offhook"
@@ -27,3 +28,12 @@ def built() -> Path:
         return Path(given)
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / _NAME
+
+
+def models() -> Path:
+    """Where fetched models are: beside the versions of an installed service, else in the cache."""
+    versions = Path(sys.prefix).parent
+    shared = versions.parent / "share" / "models"
+    if not os.environ.get("OFFHOOK_CACHE") and versions.name == "versions" and shared.is_dir():
+        return shared
+    return built() / "models"

@@ -80,6 +80,13 @@ class Metrics:
             ["reason", "channel"],
             registry=self.registry,
         )
+        self.dials_refused = Counter(
+            "offhook_dials_refused_total",
+            "Calls of ours that the rules of [dialling] refused",
+            # Not `reason`, which is why a gate opened, elsewhere.
+            ["rule"],
+            registry=self.registry,
+        )
         self.store_backlog = Gauge(
             "offhook_store_backlog", "Writes waiting for the store", registry=self.registry
         )

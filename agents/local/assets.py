@@ -78,7 +78,7 @@ def smart_turn_model() -> Path:
 
 
 def _smart_turn_path() -> Path:
-    return directories.built() / "models" / Path(SMART_TURN_MEMBER).name
+    return directories.models() / Path(SMART_TURN_MEMBER).name
 
 
 ASSETS: dict[str, Callable[[], Path]] = {

@@ -76,6 +76,7 @@ class Changeover:
         )
         gateway.dialler.replace_rules(config.dialling)
         gateway.texting.replace(config, old, gateway.agents)
+        gateway.rooms.replace(config)
         gateway.observing.recordings.replace(config)
         if gateway.desk is not None:
             gateway.desk.replace_agents(tuple(config.agents))

@@ -16,6 +16,7 @@ from agents.voices import EspeakVoice, LocalVoice
 from gateway import clips
 from gateway.app.call_links import build_links
 from gateway.app.changeover import Changeover
+from gateway.app.console import ConsoleSide
 from gateway.app.drain import Drain
 from gateway.app.observing import Observing
 from gateway.app.processes import telephony_argv, webrtc_argv
@@ -23,6 +24,8 @@ from gateway.app.rooms import RoomSide
 from gateway.app.running_calls import RunningCalls
 from gateway.app.texting import TextSide
 from gateway.config import AgentSection, Config
+from gateway.console.announcer import MessageAnnouncer
+from gateway.console.bus import EventBus
 from gateway.dialling.dialler import Dialler
 from gateway.endpoints.browser import BrowserEndpoint
 from gateway.endpoints.worker import WorkerEndpoint
@@ -59,7 +62,9 @@ class Gateway:
         self.config = config
         self.metrics = Metrics()
         self.store = Store(
-            config.gateway.data_dir, on_backlog=lambda n: self.metrics.store_backlog.set(n)
+            config.gateway.data_dir,
+            on_backlog=lambda n: self.metrics.store_backlog.set(n),
+            country=config.fallback.country,
         )
         self.hearing = HearingHub(silero_vad_model())
         self.speech = SpeechPool(config.speech)
@@ -83,7 +88,9 @@ class Gateway:
             agent_for=lambda number: route(self.config.numbers, number),
             placed=placed,
             clock=time.time,
+            on_refused=lambda rule: self.metrics.dials_refused.labels(rule).inc(),
         )
+        self.events = EventBus()
         self.texting = TextSide(
             config,
             self.store,
@@ -91,7 +98,7 @@ class Gateway:
             self.metrics,
             self.dialler,
             build_links(config),
-            self.observing.text_watchers(),
+            [*self.observing.text_watchers(), MessageAnnouncer(self.events)],
             in_call=self.running.answers,
             on_taken=lambda room_id: self.rooms.taken.look(room_id),
         )
@@ -100,6 +107,7 @@ class Gateway:
             config.overload,
             ticks=self.metrics.recent_ticks,
             speech_queue=self._turns_per_speech_worker,
+            speech_room=config.speech.queue_limit / config.speech.workers,
             registry=self.metrics.registry,
         )
         self.recorder = WatchedRecorder(
@@ -131,6 +139,8 @@ class Gateway:
             load=self.load,
             placed=placed,
         )
+        self.console = ConsoleSide(self.events, self.registry, self.hearing)
+        self.recorder.watch(self.console.announcer)
         self.running.join(self.registry, lambda: self.texting.agents)
         self.recorder.watch(self.dialler)
         self.telephony_file = config.gateway.data_dir / "telephony.json"
@@ -142,8 +152,8 @@ class Gateway:
             argv = webrtc_argv(config, config.gateway.data_dir / "webrtc.json")
             self.browser = BrowserEndpoint(
                 [argv] * config.webrtc.workers,
-                offers=self.registry,
-                ticks=self.hearing,
+                offers=self.console.watch,
+                ticks=self.console.watch,
                 metrics=self.metrics,
             )
         self.changeover = Changeover(self)
@@ -192,12 +202,14 @@ class Gateway:
         gc.collect()
         gc.freeze()
         stack.push_async_callback(self.registry.stop)
+        stack.push_async_callback(self.console.stop)
+        self.console.start()
         if self.config.sip.enabled:
             self.sip = WorkerEndpoint(
                 EndpointKind.SIP,
                 telephony_argv(self.config, self.telephony_file),
-                offers=self.registry,
-                ticks=self.hearing,
+                offers=self.console.watch,
+                ticks=self.console.watch,
                 metrics=self.metrics,
             )
             stack.push_async_callback(self.sip.stop)
@@ -246,6 +258,7 @@ class Gateway:
             Check(name="speech", ok=speech.ready > 0, detail=f"{speech.ready} workers"),
             Check(name="sip", ok=sip or not self.config.sip.enabled, detail=self._sip_detail()),
             Check(name="webrtc", ok=browser, detail=self._webrtc_detail()),
+            Check(name="trunks", ok=True, detail=self._trunks_detail()),
             Check(name="outbox", ok=True, detail=f"{self.texting.outbox.pending} waiting"),
             Check(name="load", ok=not self.load.is_shedding, detail=self.load.told()),
             Check(
@@ -275,6 +288,16 @@ class Gateway:
     def _turns_per_speech_worker(self) -> float:
         speech = self.speech.statistics()
         return speech.queued.get(Urgency.TURN, 0) / max(1, speech.ready)
+
+    def _trunks_detail(self) -> str:
+        """A trunk that refuses us does not keep callers of others from being answered."""
+        counters = {} if self.sip is None else self.sip.counters
+        prefix = "trunk_registered."
+        return ", ".join(
+            f"{name.removeprefix(prefix)} {'registered' if value else 'not registered'}"
+            for name, value in sorted(counters.items())
+            if name.startswith(prefix)
+        )
 
     def _webrtc_detail(self) -> str:
         if self.browser is None:

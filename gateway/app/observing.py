@@ -16,6 +16,7 @@ from gateway.config.event_webhooks import EventWebhookSection
 from gateway.errors import ConfigError
 from gateway.event_webhooks.herald import Herald
 from gateway.event_webhooks.webhooks import EventWebhooks
+from gateway.http import event_webhooks as event_routes
 from gateway.http import recordings as recording_routes
 from gateway.metrics import Metrics
 from gateway.recording.desk import RecordingDesk
@@ -64,8 +65,9 @@ class Observing:
         self.vitals.outbox_pending = lambda: outbox.pending
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the API of recordings."""
+        """Add the API of recordings and event webhooks."""
         recording_routes.add_routes(app, self.recordings)
+        event_routes.add_routes(app, self._webhooks)
 
     async def start(self) -> None:
         """Begin; the store has started. Raises `GatewayError`."""

@@ -33,13 +33,12 @@ class RoomSide:
         self._store = store
         self._texting = texting
         self._calls = calls
-        self._own = _own_addresses(config)
-        reach = Reach(
+        self._reach = reach = Reach(
             store,
             config.fallback,
             capabilities=texting.outbox.capabilities,
             clock=time.time,
-            own_addresses=self._own,
+            own_addresses=_own_addresses(config),
         )
         self.operator = Operator(store, texting.letters, reach, calls, clock=time.time)
         self.call_texts = CallTexts(store, texting.letters, reach, calls)
@@ -47,11 +46,7 @@ class RoomSide:
             store,
             texting.outbox,
             reach,
-            {
-                name: section.deliver_to
-                for name, section in config.agents.items()
-                if isinstance(section, ReceptionistAgent)
-            },
+            _deliver_to(config),
             clock=time.time,
         )
         self._deliveries: asyncio.Task[None] | None = None
@@ -68,6 +63,11 @@ class RoomSide:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    def replace(self, config: Config) -> None:
+        """Go by another configuration; providers' addresses stay as they were at the start."""
+        self._reach.replace(config.fallback)
+        self.taken.replace(_deliver_to(config))
+
     def add_routes(self, app: web.Application) -> None:
         """Add the API of messages, rooms and people."""
         config = self._config
@@ -77,13 +77,21 @@ class RoomSide:
             self._store,
             self.operator,
             capabilities=self._texting.outbox.capabilities,
-            senders={**self._own, **config.fallback.senders},
+            sender_on=self._reach.sender_on,
             # A messaging service chooses a sender by itself.
             may_lack_sender=TWILIO if has_service else frozenset(),
             clock=time.time,
         ).add_routes(app)
         RoomsApi(self._store, self.operator, self._calls).add_routes(app)
         PeopleApi(self._store, self._store).add_routes(app)
+
+
+def _deliver_to(config: Config) -> dict[str, tuple[str, ...]]:
+    return {
+        name: section.deliver_to
+        for name, section in config.agents.items()
+        if isinstance(section, ReceptionistAgent)
+    }
 
 
 def _own_addresses(config: Config) -> dict[Channel, str]:

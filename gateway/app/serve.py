@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway import api_token, webrtc_secret
 from gateway.access.token_table import TokenTable
 from gateway.access.verifier import Verifier
+from gateway.app import console
 from gateway.app.call_links import RoomGuests
 from gateway.app.gateway import Gateway
 from gateway.app.manager import ServiceManager
@@ -59,6 +60,7 @@ async def serve(config: Config, path: Path | None = None) -> None:
     gateway.observing.add_routes(http)
     dialling.add_routes(http, gateway.dialler)
     service.add_routes(http, Operations(gateway, reload))
+    console.add_routes(http, config, gateway)
     if gateway.browser is not None:
         serve_browsers(http, config, gateway, gateway.browser)
     server = HttpServer(config.http, http)

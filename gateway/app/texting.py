@@ -63,6 +63,8 @@ log = logging.getLogger(__name__)
 SETTLE_LOOK_S = 0.1
 AFTER_CALLS_S = 5.0
 """How long the end waits for the fallback to look at the last calls."""
+LAST_MESSAGES_S = 3.0
+"""And then for its messages to leave: the next start may be far."""
 
 
 class TextSide:
@@ -92,7 +94,7 @@ class TextSide:
             {point: [load_hook(name) for name in names] for point, names in rooms.hooks.items()}
         )
         self.call_hooks = CallHooks(self.hooks)
-        self.call_rules = CallRules(store)
+        self.call_rules = CallRules(store, config.fallback.country)
         self._voice = None if dialler is None else VoiceTransport(dialler, store)
         self._transports = build_transports(config, store)
         if self._voice is not None:

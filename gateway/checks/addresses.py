@@ -19,7 +19,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def check_addresses(config: Config) -> list[Finding]:
     """Return what is to be said of names and NAT."""
-    found = [*_sip(config), *_webrtc(config)]
+    found = [*_sip(config), *_webrtc(config), *_trunks(config)]
     return found or [ok(SUBJECT, "what callers are told is where they reach us")]
 
 
@@ -64,6 +64,35 @@ def _webrtc(config: Config) -> Iterator[Finding]:
     if section.enabled and section.public_address:
         listening = section.hosts[0] if section.hosts else outgoing_address()
         yield from _told("webrtc", listening, section.public_address, is_for_internet=True)
+
+
+def _trunks(config: Config) -> Iterator[Finding]:
+    if not config.sip.enabled:
+        return
+    local = _address(config.sip.host)
+    for name, trunk in config.trunks.items():
+        key = f"trunks.{name}.host = {trunk.host!r}"
+        try:
+            addresses = [trunk.host] if _address(trunk.host) else resolve(trunk.host)
+        except Unreachable as error:
+            yield fail(SUBJECT, f"{key} does not resolve: {error}", "correct the name, or the DNS")
+            continue
+        found = [address for text in addresses if (address := _address(text)) is not None]
+        networks = [ipaddress.ip_network(item) for item in trunk.allowed_networks]
+        strangers = [ip for ip in found if not any(ip in network for network in networks)]
+        if found and len(strangers) == len(found):
+            yield warn(
+                SUBJECT,
+                f"{key} is at {', '.join(map(str, found))}, which trunks.{name}.networks does not "
+                "hold: what comes from there is dropped",
+                f"add the networks of the provider to trunks.{name}.networks (it lists them)",
+            )
+        if local is not None and local.is_loopback and not all(ip.is_loopback for ip in found):
+            yield fail(
+                SUBJECT,
+                f"{key} is outside, but sip.host = {config.sip.host!r} is reached from here only",
+                "set sip.host to the address of this machine, or 0.0.0.0",
+            )
 
 
 def _told(section: str, listening: str, public: str, *, is_for_internet: bool) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import os
 
@@ -12,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 
 def run(options: argparse.Namespace) -> int:
+    # The service manager's watchdog ends us with SIGABRT: then the log tells where every thread stood.
+    faulthandler.enable()
     config, source = config_file.load(options.config)
     log.set_up(config.gateway)
     logger.info("configuration read", extra={"file": str(source or "built-in defaults")})

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
 from gateway.config.channels import ChannelsSection
+from gateway.config.console import ConsoleSection
 from gateway.config.event_webhooks import EventWebhookSection
 from gateway.config.fallback import FallbackSection
 from gateway.config.outbox import OutboxSection
@@ -354,6 +355,7 @@ class Config(Section):
     overload: OverloadSection = Field(default_factory=OverloadSection)
     trunks: dict[str, TrunkSection] = Field(default_factory=dict)
     dialling: DiallingSection = Field(default_factory=DiallingSection)
+    console: ConsoleSection = Field(default_factory=ConsoleSection)
     agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),
@@ -373,6 +375,12 @@ class Config(Section):
                 raise ValueError(
                     f"numbers: {row.number!r} goes to agent {row.agent!r}, which does not exist; "
                     f"agents are: {known}"
+                )
+        for name, trunk in self.trunks.items():
+            if trunk.transport.value not in {item.value for item in self.sip.transports}:
+                raise ValueError(
+                    f"trunks.{name}.transport: {trunk.transport.value!r} is not in sip.transports; "
+                    "add it there or choose another"
                 )
         for name in self.webrtc.anonymous_agents:
             if name not in self.agents:

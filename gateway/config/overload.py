@@ -17,9 +17,10 @@ class OverloadSection(Section):
     """How late one in ten ticks of the media clock may be; above, callers hear gaps."""
     loop_lag_ms: int = Field(default=200, ge=10, le=5_000)
     """How late one in ten turns of the gateway's own loop may be; above, agents answer late."""
-    speech_waiting: int = Field(default=16, ge=1, le=500)
-    """Turns of callers that wait for each speech worker; above, callers wait for seconds."""
-    hot_s: float = Field(default=3.0, ge=1, le=60)
+    speech_waiting: int = Field(default=24, ge=1, le=500)
+    """Turns of callers that wait for each speech worker; above, callers wait for seconds. It counts as reached
+    when three quarters of `speech.queue_limit` are taken, if that is less."""
+    hot_s: float = Field(default=5.0, ge=1, le=60)
     cool_s: float = Field(default=10.0, ge=2, le=600)
     retry_after_s: int = Field(default=10, ge=1, le=3600)
     """What a refused caller's trunk is told (`Retry-After`)."""

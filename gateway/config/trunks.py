@@ -12,7 +12,7 @@ from gateway.config.section import Section, network_of
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/-]{1,128}")
 """User part of a SIP URI without escapes (RFC 3261 section 25.1)."""
-_PREFIX = re.compile(r"\+?[0-9]+|\*|[A-Za-z][A-Za-z0-9_.-]*\*?")
+_PREFIX = re.compile(r"\+?[0-9]+|\+|\*|[A-Za-z][A-Za-z0-9_.-]*\*?")
 
 
 class TrunkTransport(StrEnum):

@@ -112,6 +112,7 @@ class Dialler:
         agent_for: Callable[[str], str | None],
         placed: PlacedCalls,
         clock: Callable[[], float],
+        on_refused: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         """`agents` are those there are now; `agent_for` tells whose number one of ours is."""
         self._database = database
@@ -121,6 +122,7 @@ class Dialler:
         self._agent_for = agent_for
         self._placed = placed
         self._clock = clock
+        self._on_refused = on_refused
         self._line: Line | None = None
         self._is_closed = False
         self._live: dict[str, _Live] = {}
@@ -184,6 +186,17 @@ class Dialler:
         Raises `DialRefused` for what may not be dialled, `DialFailed` when nothing can be dialled now, and
         `StoreError`.
         """
+        try:
+            return await self._dial(request, key, cause)
+        except DialRefused as error:
+            # Many of them may be somebody trying: told, but never the number.
+            log.warning("call not placed", extra={"reason": error.reason, "for": cause[:40]})
+            self._on_refused(error.reason)
+            raise
+
+    # Inside -----------------------------------------------------------------------------------------
+
+    async def _dial(self, request: DialRequest, key: str | None, cause: str) -> PlacedAs:
         if key is not None and (known := await self._known(request, key)) is not None:
             return known
         route = self.check(request)
@@ -209,8 +222,6 @@ class Dialler:
             raise
         log.info("call placed", extra={"call_id": call_id, "trunk": route.trunk, "agent": agent})
         return PlacedAs(call_id=call_id, number=route.number, trunk=route.trunk, is_new=True)
-
-    # Inside -----------------------------------------------------------------------------------------
 
     async def _known(self, request: DialRequest, key: str) -> PlacedAs | None:
         found = await self._database.read(lambda connection: dialled.find(connection, key=key))

@@ -12,6 +12,7 @@ from gateway.event_webhooks.herald import Herald
 from gateway.event_webhooks.postman import Postman
 from gateway.metrics import Metrics
 from gateway.store import event_rows
+from gateway.store.event_rows import EventRecord, EventState
 from gateway.store.transactor import Transactor
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,26 @@ class EventWebhooks:
             await asyncio.gather(task, return_exceptions=True)
         for postman in self._postmen.values():
             await postman.close()
+
+    # For the API ------------------------------------------------------------------------------------
+
+    async def recent(self, *, state: EventState | None, limit: int) -> list[EventRecord]:
+        """Return the newest events, newest first. Raises `StoreError`, as all that follow."""
+        return await self._database.read(partial(event_rows.recent, state=state, limit=limit))
+
+    async def counts(self) -> dict[str, int]:
+        """Return how many events there are of each state."""
+        return await self._database.read(event_rows.counts)
+
+    async def replay(self, event_id: str) -> int:
+        """Have an event that was given up told again; returns to how many targets."""
+        number = await self._database.transact(
+            lambda connection: event_rows.replay(connection, event_id, at=time.time())
+        )
+        self._wake()
+        return number
+
+    # Inside -----------------------------------------------------------------------------------------
 
     def _wake(self) -> None:
         for postman in self._postmen.values():

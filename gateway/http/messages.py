@@ -1,6 +1,6 @@
 """The API of messages: `GET` and `POST /api/v1/messages`, `GET /api/v1/messages/{message_id}`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any, Protocol
 
 from aiohttp import web
@@ -66,16 +66,16 @@ class MessagesApi:
         sends: Sends,
         *,
         capabilities: Callable[[Channel], ChannelCapabilities | None],
-        senders: Mapping[Channel, str],
+        sender_on: Callable[[Channel], str],
         may_lack_sender: frozenset[Channel] = frozenset(),
         clock: Callable[[], float],
     ) -> None:
-        """`senders` are our addresses where a message names none."""
+        """`sender_on` tells our address on a channel for messages that name none; empty: there is none."""
         self._outbox = outbox
         self._database = database
         self._sends = sends
         self._capabilities = capabilities
-        self._senders = senders
+        self._sender_on = sender_on
         self._may_lack_sender = may_lack_sender
         self._clock = clock
 
@@ -182,7 +182,7 @@ class MessagesApi:
 
     def _sender(self, given: str, channel: Channel) -> str:
         sender = given.strip().removeprefix(f"{channel.value}:")
-        sender = sender or self._senders.get(channel, "")
+        sender = sender or self._sender_on(channel)
         if not sender and channel not in self._may_lack_sender:
             raise bad_field(
                 "from", f"is missing; name our address on {channel.value} or set fallback.senders"

@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from gateway.http.connection_limits import ConnectionLimits
 from gateway.http.errors import of_status
+from gateway.http.guards import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +23,23 @@ log = logging.getLogger(__name__)
 STUCK_MS = 30_000
 """A peer that takes nothing of an answer for so long is cut off (TCP_USER_TIMEOUT, tcp(7))."""
 
-_BUSY = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\n"
-    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s"
-)
-_BUSY_BODY = b'{"error": {"code": "http.busy", "message": "too many connections"}}'
+_HEADERS = {**SECURITY_HEADERS, "Server": "offhook"}
+_BUSY_BODY = '{"error": {"code": "http.busy", "message": "too many connections"}}'
+_BUSY_HEADERS = {
+    "Content-Type": "application/json",
+    "Content-Length": str(len(_BUSY_BODY)),
+    "Retry-After": "5",
+    "Connection": "close",
+    **_HEADERS,
+}
+_BUSY = "\r\n".join(
+    (
+        "HTTP/1.1 503 Service Unavailable",
+        *(f"{name}: {value}" for name, value in _BUSY_HEADERS.items()),
+        "",
+        _BUSY_BODY,
+    )
+).encode()
 
 
 class _Handler(RequestHandler):
@@ -45,7 +58,7 @@ class _Handler(RequestHandler):
         address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         if not self._limits.opened(address):
             stream = cast(asyncio.Transport, transport)
-            stream.write(_BUSY % (len(_BUSY_BODY), _BUSY_BODY))
+            stream.write(_BUSY)
             stream.close()
             # The rest of this object stays as if there never was a connection.
             self._force_close = True
@@ -77,6 +90,7 @@ class _Handler(RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is being sent already") from exc
         response = of_status(status)
+        response.headers.update(_HEADERS)
         response.force_close()
         return response
 

@@ -16,6 +16,8 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("POST", "/api/v1/calls/{call_id}/hangup"): Scope.CALLS,
     ("GET", "/api/v1/calls.csv"): Scope.READ,
     ("GET", "/api/v1/recordings"): Scope.READ,
+    ("GET", "/api/v1/event-webhooks"): Scope.READ,
+    ("POST", "/api/v1/event-webhooks/{event_id}/replay"): Scope.MESSAGES,
     ("GET", "/api/v1/calls/{call_id}/recording"): Scope.READ,
     ("POST", "/api/v1/calls/{call_id}/recording"): Scope.CALLS,
     ("DELETE", "/api/v1/calls/{call_id}/recording"): Scope.ADMIN,
@@ -46,6 +48,14 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("GET", "/api/v1/drain"): Scope.READ,
     ("POST", "/api/v1/drain"): Scope.ADMIN,
     ("POST", "/api/v1/reload"): Scope.ADMIN,
+    ("GET", "/api/v1/session"): Scope.READ,
+    ("POST", "/api/v1/session"): Scope.READ,
+    ("DELETE", "/api/v1/session"): Scope.READ,
+    ("GET", "/api/v1/events"): Scope.READ,
+    ("GET", "/api/v1/live"): Scope.READ,
+    ("GET", "/api/v1/calls/{call_id}/media"): Scope.READ,
+    ("GET", "/api/v1/setup"): Scope.READ,
+    ("GET", "/api/v1/health"): Scope.READ,
 }
 """Method and route as it was added → scope. `HEAD` is as `GET`."""
 

@@ -53,7 +53,7 @@ class Installation:
             ]
         )
         if current is None and not self._is_dry:
-            for finding in sorted(self._failures(folder, layout.config_file)):
+            for finding in sorted(self._failures(folder, layout.config_file).values()):
                 self._tell(f"to be put right before the start: {finding}")
 
     def upgrade(
@@ -102,7 +102,9 @@ class Installation:
         if not layout.is_staged and system.is_running(self._runner):
             for unit in system.active_units(self._runner):
                 steps.append(Run(("systemctl", "stop", unit), may_fail=True))
-            steps.append(Run(("systemctl", "disable", "offhook.service"), may_fail=True))
+        # What `systemctl enable` made, of every instance.
+        wanted = layout.at("/etc/systemd/system").glob("*.wants/offhook*.service")
+        steps += [Gone(path) for path in sorted(wanted) if _is_ours(path.stem.replace("@", "-"))]
         steps += [Gone(path) for path in layout.system_files().values()]
         steps += [Gone(layout.command), Gone(layout.at(layout.prefix))]
         if purges:
@@ -154,24 +156,33 @@ class Installation:
     def _check(self, old: Path, folder: Path) -> None:
         """Refuse a version that finds faults which the running one does not."""
         for config in sorted(self._layout.config_dir.glob("*.toml")):
-            worse = self._failures(folder, config) - self._failures(old, config)
+            known, found = self._failures(old, config), self._failures(folder, config)
+            # By subject: the messages hold figures that change from one moment to the next.
+            worse = [told for subject, told in sorted(found.items()) if subject not in known]
             if worse:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise InstallFailed(
-                    f"the new version cannot run with {config}: {'; '.join(sorted(worse))}; "
+                    f"the new version cannot run with {config}: {'; '.join(worse)}; "
                     f"{old.name} stays"
                 )
 
-    def _failures(self, folder: Path, config: Path) -> set[str]:
-        """Return what `offhook check` of a version fails on; that it cannot check counts, too."""
+    def _failures(self, folder: Path, config: Path) -> dict[str, str]:
+        """Return subject → words of what `offhook check` of a version fails on.
+
+        That it cannot check counts, too.
+        """
         environment = {"OFFHOOK_CACHE": str(self._layout.share)}
         command = (str(folder / "bin" / "python"), "-m", "gateway", "check", "--json")
         told = self._runner.read((*command, "--config", str(config)), environment)
         try:
             rows = json.loads(told)["findings"]
-            return {f"{row['subject']}: {row['message']}" for row in rows if row["level"] == "fail"}
+            return {
+                str(row["subject"]): f"{row['subject']}: {row['message']}"
+                for row in rows
+                if row["level"] == "fail"
+            }
         except (ValueError, KeyError, TypeError):
-            return {"`offhook check` itself fails"}
+            return {"check": "`offhook check` itself fails"}
 
     def _system_folder(self, folder: Path, source: Path | None) -> Path:
         kept = version.system_folder(folder)

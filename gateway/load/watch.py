@@ -18,11 +18,17 @@ LOOK_EVERY_S = 1.0
 BEAT_S = 0.05
 """The loop's lag is how late a beat comes."""
 
+FULL_SHARE = 0.75
+"""Of the speech queue: when it is full, turns are refused and callers get an apology."""
+
 _STATE_FIGURE = {LoadState.OPEN: 0, LoadState.RECOVERING: 1, LoadState.SHEDDING: 2}
 
 
 class LoadWatch:
-    """One per gateway, on the event loop. `speech_queue` tells the turns waiting for each speech worker."""
+    """One per gateway, on the event loop.
+
+    `speech_queue` tells the turns that wait for each speech worker, `speech_room` how many can.
+    """
 
     def __init__(
         self,
@@ -30,6 +36,7 @@ class LoadWatch:
         *,
         ticks: LatenessMeter,
         speech_queue: Callable[[], float],
+        speech_room: float = float("inf"),
         registry: CollectorRegistry,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -41,7 +48,8 @@ class LoadWatch:
         self._limits = {
             Signal.TICK_LATENESS: section.tick_lateness_ms / 1000,
             Signal.LOOP_LAG: section.loop_lag_ms / 1000,
-            Signal.SPEECH_QUEUE: float(section.speech_waiting),
+            # A limit above what the queue holds would never be reached.
+            Signal.SPEECH_QUEUE: min(float(section.speech_waiting), FULL_SHARE * speech_room),
         }
         self._shedder = Shedder(hot_s=section.hot_s, cool_s=section.cool_s, now_s=clock())
         self._pressure = Pressure({})

@@ -4,7 +4,7 @@ import logging
 
 from gateway.rooms.access import OPEN, ChannelAccess
 from gateway.store import room_access
-from gateway.store.identity import normalise
+from gateway.store.identity import caller_key, normalise
 from gateway.store.room_access import RoomRules
 from gateway.store.transactor import Transactor
 
@@ -17,8 +17,10 @@ ROOMS_MOST = 10_000
 class CallRules:
     """Belongs to the event loop. `refresh` at the start and after each change."""
 
-    def __init__(self, database: Transactor) -> None:
+    def __init__(self, database: Transactor, country: str = "") -> None:
+        """`country` is the store's: where callers are from whose number has no country code."""
         self._database = database
+        self._country = country
         self._rules: dict[tuple[str, str], RoomRules] = {}
 
     async def refresh(self) -> None:
@@ -39,4 +41,8 @@ class CallRules:
         return OPEN if rules is None else rules.voice
 
     def _find(self, number: str, person: str) -> RoomRules | None:
-        return self._rules.get((normalise(number), normalise(person))) if self._rules else None
+        return (
+            self._rules.get((normalise(number), caller_key(person, self._country)))
+            if self._rules
+            else None
+        )

@@ -62,10 +62,14 @@ class Reach:
     ) -> None:
         """`own_addresses` are ours on channels for which the fallback has no sender configured."""
         self._database = database
-        own = {one: address for one, address in (own_addresses or {}).items() if address}
-        self._section = section.model_copy(update={"senders": {**own, **section.senders}})
+        self._own = {one: address for one, address in (own_addresses or {}).items() if address}
+        self.replace(section)
         self._capabilities = capabilities
         self._clock = clock
+
+    def replace(self, section: FallbackSection) -> None:
+        """Go by another configuration from now on."""
+        self._section = section.model_copy(update={"senders": {**self._own, **section.senders}})
 
     def sender_on(self, channel: Channel) -> str:
         """Return our address on a channel, empty if none is configured."""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.errors import StoreError
 from gateway.model.addresses import parse_address
-from gateway.model.events import Offered
+from gateway.model.events import Direction, Offered
 from gateway.model.messages import Channel, OutboundMessage
 from gateway.rooms.letters import Accepts
 from gateway.rooms.reach import Reach
@@ -70,15 +70,19 @@ class TakenMessages:
         self._database = database
         self._outbox = outbox
         self._reach = reach
-        self._deliver_to: dict[str, tuple[Where, ...]] = {
-            agent: tuple(parse_address(address) for address in addresses)
-            for agent, addresses in deliver_to.items()
-            if addresses
-        }
+        self._deliver_to = _parsed(deliver_to)
         self._clock = clock
         self._rooms: dict[str, None] = {}
         self._all = True
         self._wake = asyncio.Event()
+
+    def replace(self, deliver_to: Mapping[str, Sequence[str]]) -> None:
+        """Deliver to these from now on, also what was taken lately. Raises `ValueError`, then nothing changes."""
+        parsed = _parsed(deliver_to)
+        if parsed != self._deliver_to:
+            self._deliver_to = parsed
+            self._all = True
+            self._wake.set()
 
     def look(self, room_id: str) -> None:
         """A message was taken in a room."""
@@ -107,12 +111,11 @@ class TakenMessages:
 
     async def run(self) -> None:
         """Deliver what is taken, for ever, beginning with what an earlier life left."""
-        if not self._deliver_to:
-            return
         while True:
             self._wake.clear()
             try:
-                await self._deliver_all()
+                if self._deliver_to:
+                    await self._deliver_all()
             except StoreError as error:
                 log.warning("taken messages wait for the store", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
@@ -208,6 +211,14 @@ class TakenMessages:
         return configured or (number if is_number and number.startswith("+") else "")
 
 
+def _parsed(deliver_to: Mapping[str, Sequence[str]]) -> dict[str, tuple[Where, ...]]:
+    return {
+        agent: tuple(parse_address(address) for address in addresses)
+        for agent, addresses in deliver_to.items()
+        if addresses
+    }
+
+
 def compose(taken: Taken) -> str:
     """Return a message as it is delivered."""
     facts = taken.facts
@@ -229,7 +240,14 @@ def _waiting(
 ) -> list[tuple[Taken, set[str]]]:
     """Return messages taken since then, oldest first, each with the causes for which it was handed over."""
     query = (
-        select(timeline, calls.c.agent, calls.c.callee, calls.c.offered_at, rooms.c.number)
+        select(
+            timeline,
+            calls.c.agent,
+            calls.c.callee,
+            calls.c.direction,
+            calls.c.offered_at,
+            rooms.c.number,
+        )
         .select_from(
             timeline.join(rooms, rooms.c.room_id == timeline.c.room_id).outerjoin(
                 calls, calls.c.call_id == timeline.c.call_id
@@ -246,11 +264,13 @@ def _waiting(
         at = facts.get("at") or ((row.offered_at or 0.0) + row.offset_ms / 1_000)
         if at < since:
             continue
+        is_ours = row.direction == Direction.OUTBOUND.value
         taken = Taken(
             entry_id=row.entry_id,
             room_id=row.room_id,
             agent=str(row.agent or facts.get("agent", "")),
-            number=row.callee or row.number,
+            # Of a call that we placed `callee` is the person.
+            number=row.number if is_ours else row.callee or row.number,
             at=at,
             facts=facts,
         )

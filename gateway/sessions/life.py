@@ -11,9 +11,7 @@ logger = logging.getLogger(__name__)
 class Life:
     """A session's state. Changed by its session's task only; read by anybody on the event loop."""
 
-    def __init__(
-        self, call_id: str, on_change: Callable[[SessionState], None] = lambda _: None
-    ) -> None:
+    def __init__(self, call_id: str, *on_change: Callable[[SessionState], None]) -> None:
         self._call_id = call_id
         self._on_change = on_change
         self._state = SessionState.OFFERED
@@ -34,7 +32,8 @@ class Life:
         has_changed = following is not self._state
         self._state = following
         if has_changed:
-            self._on_change(following)
+            for told in self._on_change:
+                told(following)
 
     def abandon(self) -> None:
         """Be ended from any state, when the session cannot go on and nobody will report the end."""

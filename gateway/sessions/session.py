@@ -53,7 +53,6 @@ class Session:
         around: Surroundings,
         placed: PlacedCall | None = None,
     ) -> None:
-        """`placed` is set for a call of ours."""
         self.tape = around.tapes.open(
             offered, ear, lambda at_s, facts: self._chronicle.note(Kind.RECORDING, at_s, facts)
         )
@@ -66,7 +65,9 @@ class Session:
         self._around = around
         self._inbox: Inbox[messages.Message] = Inbox()
         self._screen = Screen(leg)
-        self._life = Life(offered.call_id, self._state_changed)
+        self._life = Life(
+            offered.call_id, self._screen.state, lambda state: self.crossing.state_changed(state)
+        )
         self._timers = Timers(lambda timer: self._post(messages.Fired(timer)))
         self._tasks = CallTasks(offered.call_id)
         self._answering = Answering(leg, ear, self._timers, placed)
@@ -130,6 +131,15 @@ class Session:
     def is_gate_open(self) -> bool:
         return self._phase.is_open
 
+    @property
+    def agent_name(self) -> str:
+        return self.agent.name
+
+    @property
+    def is_caller_speaking(self) -> bool:
+        """Whether voice activity is found in what the caller sends now."""
+        return self._ear.is_speaking
+
     # From outside -----------------------------------------------------------------------------------
 
     def start(self) -> asyncio.Task[None]:
@@ -149,10 +159,6 @@ class Session:
     def hang_up(self, cause: HangupCause) -> None:
         """End the call at once."""
         self._post(messages.HangUpAsked(cause))
-
-    def _state_changed(self, state: SessionState) -> None:
-        self._screen.state(state)
-        self.crossing.state_changed(state)
 
     def _post(self, message: messages.Message) -> None:
         self._inbox.post(message)
@@ -229,10 +235,9 @@ class Session:
             case messages.Crossed():
                 self.crossing.work()
             case messages.CloseAsked():
-                if self._answering.is_ours and self.state is SessionState.ANSWERING:
-                    self._ending.hang_up(message.cause)  # nobody is there to be told goodbye
-                else:
-                    self._ending.say_goodbye(message.cause)
+                rings_there = self._answering.is_ours and self.state is SessionState.ANSWERING
+                end = self._ending.hang_up if rings_there else self._ending.say_goodbye
+                end(message.cause)
             case messages.AgentCloses():
                 self._ending.when_heard(message.cause)
             case messages.HangUpAsked():
@@ -273,7 +278,6 @@ class Session:
         self._life.apply(Trigger.PREPARED)
         if self._life.is_over:
             return
-        self._greeting = message.audio.speech
         if message.audio.speech is not None:
             self._words.greet(message.audio.speech, message.audio.source.value)
         if (early := self._answering.ready()) is not None:

@@ -151,6 +151,46 @@ def give_up_targets(connection: Connection, known: Collection[str]) -> int:
     ).rowcount
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """One event for one target, for people."""
+
+    event_id: str
+    target: str
+    type: str
+    subject: str
+    created_at: float
+    attempts: int
+    next_attempt_at: float | None
+    state: str
+    error: str
+
+
+def recent(connection: Connection, *, state: EventState | None, limit: int) -> list[EventRecord]:
+    """Return the newest events, newest first."""
+    columns = [table.c[name] for name in EventRecord.__dataclass_fields__]
+    query = select(*columns).order_by(table.c.created_at.desc(), table.c.event_id).limit(limit)
+    if state is not None:
+        query = query.where(table.c.state == state.value)
+    return [EventRecord(**row._mapping) for row in connection.execute(query)]
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Return how many events there are of each state."""
+    found = connection.execute(select(table.c.state, func.count()).group_by(table.c.state))
+    told = dict.fromkeys((state.value for state in EventState), 0)
+    return told | {row[0]: row[1] for row in found}
+
+
+def replay(connection: Connection, event_id: str, *, at: float) -> int:
+    """Have an event that was given up told again, to every target that gave it up; returns to how many."""
+    return connection.execute(
+        update(table)
+        .where(table.c.event_id == event_id, table.c.state == EventState.DEAD.value)
+        .values(state=EventState.PENDING.value, attempts=0, next_attempt_at=at, error="")
+    ).rowcount
+
+
 def prune(connection: Connection, *, before: float) -> int:
     """Forget what was settled and made before a moment; returns how many."""
     return connection.execute(

@@ -2,6 +2,8 @@
 
 import re
 
+import phonenumbers
+
 from gateway.model.messages import Channel
 
 _SCHEME = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
@@ -26,6 +28,24 @@ def is_nobody(person: str) -> bool:
     Such callers never share a room: one would be told what another said.
     """
     return person.partition("@")[0].lower() in _NOBODY
+
+
+def caller_key(address: str, country: str = "") -> str:
+    """Return the key of a caller. A number without a country code is taken to be of `country` (two letters).
+
+    So a trunk that tells `0151 12345678` and a text from `+4915112345678` are one person; what is no valid number
+    there, such as an extension, stays as it is.
+    """
+    key = address_key(Channel.VOICE, address)
+    if not country or not key.isdigit():
+        return key
+    try:
+        parsed = phonenumbers.parse(key, country)
+    except phonenumbers.NumberParseException:
+        return key
+    if not phonenumbers.is_valid_number(parsed):
+        return key
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
 def address_key(channel: Channel, address: str) -> str:

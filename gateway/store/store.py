@@ -19,14 +19,13 @@ from gateway.model.events import Offered
 from gateway.model.hangup import HangupCause
 from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
-from gateway.model.messages import Channel
 from gateway.rooms.memory import HISTORY_CHARS, bounded
 from gateway.rooms.timeline import Entry, Recorder, RoomView
 from gateway.store import people, sqlite
 from gateway.store.backlog import Backlog
 from gateway.store.call_filter import EVERY_CALL, CallFilter
 from gateway.store.clean import clean
-from gateway.store.identity import LONGEST, address_key, is_nobody, normalise
+from gateway.store.identity import LONGEST, caller_key, is_nobody, normalise
 from gateway.store.job import Job
 from gateway.store.leftovers import close_leftovers
 from gateway.store.reader import Reader
@@ -63,7 +62,10 @@ class Store:
         backlog_limit: int = BACKLOG_LIMIT,
         on_backlog: Callable[[int], None] = lambda _length: None,
         gather_s: float = GATHER_S,
+        country: str = "",
     ) -> None:
+        """`country` (two letters) is where callers are from whose number has no country code."""
+        self._country = country
         self._data_dir = data_dir
         self._path = data_dir / sqlite.DATABASE_FILE
         self._lock = sqlite.InstanceLock(data_dir)
@@ -169,7 +171,7 @@ class Store:
     async def room_for(self, *, number: str, person: str) -> RoomView:
         """Return the person's room at our number, made if new; see `Recorder`."""
         number = normalise(clean(number))
-        person = address_key(Channel.VOICE, clean(person))
+        person = caller_key(clean(person), self._country)
         if is_nobody(person):
             room_id = new_room_id()
             self._make_room(room_id, number, f"{person or 'anonymous'}#{room_id}")

@@ -1,8 +1,9 @@
-"""What the README shows is true: its configurations load, its commands exist, its links lead somewhere."""
+"""What README and pages show is true: configurations load, commands exist, links lead somewhere."""
 
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,14 +11,14 @@ from gateway import cli
 from gateway.config import file as config_file
 
 ROOT = Path(__file__).parents[2]
-PATH = ROOT / "README.md"
-TEXT = PATH.read_text(encoding="utf-8") if PATH.exists() else ""
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
-TARGETS = (
-    set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    if (ROOT / "Makefile").exists()
-    else set()
-)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+BLOCKS = [
+    found
+    for text in TEXTS.values()
+    for found in re.findall(r"^ *```(\w+)\n(.*?)^ *```", text, flags=re.MULTILINE | re.DOTALL)
+]
+TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
 def blocks(*languages: str) -> list[str]:
@@ -64,13 +65,27 @@ def test_a_target_that_is_shown_is_in_the_makefile(line):
     assert set(words) <= TARGETS
 
 
-@pytest.mark.parametrize("anchor", sorted(set(re.findall(r"\]\(#([\w-]+)\)", TEXT))))
-def test_a_link_within_the_readme_leads_to_a_heading(anchor):
-    headings = re.findall(r"^#+ (.+)$", TEXT, flags=re.MULTILINE)
-    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    assert anchor in slugs
+def links(pattern: str) -> list[Any]:
+    return [
+        pytest.param(page, target, id=f"{page.name}:{target}")
+        for page, text in TEXTS.items()
+        for target in sorted(set(re.findall(pattern, text)))
+    ]
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", TEXT))))
-def test_a_link_to_a_file_leads_to_one(path):
-    assert (ROOT / path).exists()
+def slugs(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("page", "anchor"), links(r"\]\(#([\w-]+)\)"))
+def test_a_link_within_a_page_leads_to_a_heading(page, anchor):
+    assert anchor in slugs(page)
+
+
+@pytest.mark.parametrize(("page", "target"), links(r"\]\(([\w./-]+(?:#[\w-]+)?)\)"))
+def test_a_link_to_a_file_leads_to_one(page, target):
+    path, _, anchor = target.partition("#")
+    found = page.parent / path
+    assert found.exists()
+    assert not anchor or anchor in slugs(found)

@@ -12,16 +12,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.load import barge_in, browser_calls, calls, chaos, latency, messages, sounds
+from tests.load import barge_in, browser_calls, calls, chaos, latency, messages, soak, sounds
 from tests.load.gateway_process import ECHO, GatewayProcess
 from tests.load.printing import Report
 
-SECTIONS = ("calls", "echo", "latency", "turns", "browser", "chaos", "messages")
+SECTIONS = ("calls", "echo", "latency", "turns", "browser", "chaos", "messages", "soak")
 _COUNTS = (1, 25, 50, 100, 200)
 _SHORT_S, _LONG_S, _QUICK_S = 20.0, 60.0, 12.0
 _GREETING_S = 90.0
 _AT_ONCE = 50
 _CHAOTIC = 2_000
+_SOAK_MIN, _QUICK_SOAK_MIN = 30.0, 3.0
 _MESSAGES, _ROOMS = 10_000, 500
 
 
@@ -89,6 +90,9 @@ def _run(
         case "chaos":
             count = 200 if options.quick else _CHAOTIC
             chaos.run(report, gateway, home, _speech(), calls=count)
+        case "soak":
+            minutes = options.minutes or (_QUICK_SOAK_MIN if options.quick else _SOAK_MIN)
+            soak.run(report, gateway, home, _speech(), minutes=minutes)
 
 
 def _hold(report: Report, gateway: GatewayProcess, home: Path, options: argparse.Namespace) -> None:
@@ -118,6 +122,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=SECTIONS, help="may be repeated")
     parser.add_argument("--calls", type=int, action="append", metavar="N", help="calls to hold")
     parser.add_argument("--seconds", type=float, metavar="S", help="how long to hold them")
+    parser.add_argument("--minutes", type=float, metavar="MIN", help="how long the soak takes")
     return parser.parse_args(argv)
 
 

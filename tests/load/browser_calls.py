@@ -40,7 +40,7 @@ _SERVERS = ("gateway", "webrtc", "telephony", "speech")
 
 
 @dataclass(frozen=True, slots=True)
-class _FarEnd:
+class FarEnd:
     """The calling process, and what it wrote down."""
 
     process: subprocess.Popen[bytes]
@@ -92,7 +92,7 @@ def _hold(
 ) -> float:
     """Hold calls to the gateway; returns percent of a core per call."""
     began_at = time.time()
-    far_end = _call(
+    far_end = place(
         gateway.web_url(LONG), directory / "held.json", sound, count, every=_EVERY_S, hold=hold_s
     )
     try:
@@ -191,7 +191,7 @@ def _hold_plain(report: Report, directory: Path, sound: Path, count: int, hold_s
     server = subprocess.Popen([sys.executable, "-m", "tests.load.plain_server", *arguments])
     try:
         _wait_for_port(port)
-        far_end = _call(
+        far_end = place(
             f"http://127.0.0.1:{port}/webrtc/calls",
             directory / "plain.json",
             sound,
@@ -225,7 +225,7 @@ def _interrupt(report: Report, gateway: GatewayProcess, directory: Path, *, call
     sound = directory / "interrupting.pcm"
     sound.write_bytes(pcm)
     began_at, shift_s = time.time(), time.time() - time.monotonic()
-    far_end = _call(
+    far_end = place(
         gateway.web_url(DESK),
         directory / "interrupted.json",
         sound,
@@ -257,7 +257,7 @@ def _interrupt(report: Report, gateway: GatewayProcess, directory: Path, *, call
     )
 
 
-def _call(
+def place(
     url: str,
     out: Path,
     sound: Path,
@@ -266,11 +266,12 @@ def _call(
     every: float,
     hold: float,
     is_each: bool = False,
-) -> _FarEnd:
+) -> FarEnd:
+    """Start callers in a process of their own; `wait` or `stop` must be called."""
     command = [sys.executable, "-m", "tests.load.web_far_end", "--url", url]
     command += ["--calls", str(calls), "--every", str(every), "--hold", str(hold)]
     command += ["--sound", str(sound), "--out", str(out), *(["--each"] if is_each else [])]
-    return _FarEnd(subprocess.Popen(command, stdin=subprocess.DEVNULL), out)
+    return FarEnd(subprocess.Popen(command, stdin=subprocess.DEVNULL), out)
 
 
 def _tell_troubles(report: Report, heard: Sequence[HeardCall]) -> None:

@@ -46,11 +46,11 @@ def run(
     report.title(f"{calls} chaotic calls, some {_RATE_PER_S:.0f} a second")
     warm_up = round(calls * _WARM_UP)
     report.say(f"warming up with {warm_up} calls of the same kinds …")
-    _storm(gateway, directory / "warm-up", sound, warm_up)
+    storm(gateway, directory / "warm-up", sound, warm_up)
     before, restarts = gateway.usage(), _restarts(gateway)
     pids = gateway.processes()
     began_at = time.time()
-    outcome = _storm(gateway, directory / "storm", sound, calls)
+    outcome = storm(gateway, directory / "storm", sound, calls)
     after = gateway.usage()
     found = calls_since(gateway.database, began_at)
     report.table(
@@ -110,7 +110,8 @@ def run(
     )
 
 
-def _storm(gateway: GatewayProcess, directory: Path, sound: bytes, calls: int) -> Outcome:
+def storm(gateway: GatewayProcess, directory: Path, sound: bytes, calls: int) -> Outcome:
+    """Make so many calls, all kinds side by side; returns when the last has ended or is given up."""
     counts = {name: round(calls * share) for name, share in _MIX.items()}
     hasty_calls = round(calls * _HASTY)
     counts["hold"] += calls - sum(counts.values()) - hasty_calls

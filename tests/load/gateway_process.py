@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,6 +176,21 @@ class GatewayProcess:
                 for sample in metric.samples
             }
         )
+
+    def ask(self, path: str) -> int:
+        """Ask with the API's token; returns the status. Raises `OSError` if nobody answers."""
+        token = (self.database.parent / "api-token").read_text().strip()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._http_port}{path}",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                answer.read()
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
 
     def active_calls(self) -> int:
         return int(self.page().total("offhook_calls_active"))

@@ -27,7 +27,8 @@ from gateway.http.server import HttpServer, build_app
 from gateway.metrics import Metrics
 from gateway.model.events import EndpointKind, Offered
 from gateway.model.hangup import HangupCause
-from gateway.model.text_agent import TextReply, TextTurn
+from gateway.model.messages import InboundMessage
+from gateway.model.text_agent import TextAgent, TextReply, TextTurn
 from gateway.rooms.timeline import Entry, Kind, Recorder
 from gateway.rooms.watched_recorder import WatchedRecorder
 from gateway.store.store import Store
@@ -94,6 +95,17 @@ class EchoDesk:
         return TextReply(text=f"you wrote: {turn.text}")
 
 
+async def _no_call(_room_id: str, _message: InboundMessage) -> bool:
+    return False
+
+
+def text_side(config: Config, store: Store, metrics: Metrics, agent: TextAgent) -> TextSide:
+    """Return the written half, with an agent for every number and no call that goes on."""
+    made = TextSide(config, store, {}, metrics, in_call=_no_call, on_taken=lambda _room_id: None)
+    made.agents[AGENT] = agent
+    return made
+
+
 def print_port(port: int) -> None:
     os.write(1, f"{port}\n".encode())
 
@@ -111,8 +123,7 @@ async def main(options: Options, ready: Callable[[int], None]) -> None:
     metrics = Metrics()
     config = options.config()
     store = Store(config.gateway.data_dir)
-    texting = TextSide(config, store, {}, metrics)
-    texting.agents[AGENT] = EchoDesk()
+    texting = text_side(config, store, metrics, EchoDesk())
     fake = FakeGateway()
     app = build_app(
         token=API_TOKEN, live=fake, readiness=fake, archive=fake, registry=metrics.registry
@@ -132,9 +143,10 @@ async def main(options: Options, ready: Callable[[int], None]) -> None:
     gc.freeze()
     await asyncio.sleep(0)
     watch.reset()
-    if options.dies_before:
-        die_before(options.dies_before)
     ready(port)
+    if options.dies_before:
+        # Not before: what the start has left to write would count.
+        die_before(options.dies_before)
     await stop.wait()
     await server.stop()
     await texting.close()

@@ -10,7 +10,6 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
-from gateway.app.texting import TextSide
 from gateway.http.server import build_app
 from gateway.metrics import Metrics
 from gateway.model.events import EndpointKind, Offered
@@ -21,7 +20,7 @@ from gateway.store.schema import timeline
 from gateway.store.schema_messages import messages
 from gateway.store.store import Store
 from tests.support.fake_http_ports import FakeGateway
-from tests.support.text_gateway import AGENT, API_TOKEN, PUBLIC_URL, EchoDesk, Options
+from tests.support.text_gateway import AGENT, API_TOKEN, PUBLIC_URL, EchoDesk, Options, text_side
 from tests.support.twilio_stand_in import Taken, TwilioStandIn
 
 BOUND_S = 20.0
@@ -49,15 +48,7 @@ class TextRig:
         )
         self.store = Store(self._data_dir, gather_s=0.001)
         self.metrics = Metrics()
-        self.texting = TextSide(
-            options.config(),
-            self.store,
-            {},
-            self.metrics,
-            in_call=_no_call,
-            on_taken=lambda _room_id: None,
-        )
-        self.texting.agents[AGENT] = self.agent
+        self.texting = text_side(options.config(), self.store, self.metrics, self.agent)
         fake = FakeGateway()
         app = build_app(
             token=API_TOKEN,

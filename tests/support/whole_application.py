@@ -51,6 +51,7 @@ SECRETS = {
     "turn": "5ec4e70b" * 4,
     "turn-password": "5ec4e70c" * 4,
     "trunk": "5ec4e70d" * 2,
+    "events": "whsec_" + "c2VjcmV0MGVzZWNyZXQwZXNlY3JldDBl",
 }
 """File → the secret in it; each can be told from every other text."""
 
@@ -99,6 +100,9 @@ def everything_on(folder: Path) -> dict[str, Any]:
                 "from_address": "offhook@example.com",
             },
             "teams": {"app_id": "teams-app", "app_password_file": str(folder / "teams")},
+        },
+        "event_webhooks": {
+            "crm": {"url": "http://127.0.0.1:9/events", "secret_file": str(folder / "events")}
         },
         "trunks": {
             "carrier": {

@@ -60,6 +60,35 @@ def test_what_callers_are_told_is_judged(monkeypatch, sip, machine, expected, to
         assert told in str(findings)
 
 
+@pytest.mark.parametrize(
+    ("trunk", "host", "found", "expected"),
+    [
+        ({"host": "192.0.2.5"}, "0.0.0.0", [], []),
+        ({"host": "192.0.2.5"}, "127.0.0.1", [], ["fail"]),
+        ({"host": "127.0.0.1"}, "127.0.0.1", [], []),
+        ({"host": "sip.example.com", "networks": ["192.0.2.0/24"]}, "0.0.0.0", ["192.0.2.7"], []),
+        (
+            {"host": "sip.example.com", "networks": ["192.0.2.0/24"]},
+            "0.0.0.0",
+            ["198.51.100.7"],
+            ["warn"],
+        ),
+        (
+            {"host": "sip.example.com", "networks": ["192.0.2.0/24"]},
+            "0.0.0.0",
+            ["198.51.100.7", "192.0.2.7"],
+            [],
+        ),
+        ({"host": "sip.example.com", "networks": ["192.0.2.0/24"]}, "0.0.0.0", None, ["fail"]),
+    ],
+)
+def test_where_a_trunk_is_is_judged(monkeypatch, trunk, host, found, expected):
+    monkeypatch.setattr(addresses, "resolve", nobody if found is None else lambda _host: found)
+    config = Config.model_validate({"sip": {"host": host}, "trunks": {"carrier": trunk}})
+
+    assert levels(list(addresses._trunks(config))) == expected
+
+
 # Public URL -----------------------------------------------------------------------------------------------
 
 

@@ -58,6 +58,13 @@ class Courier:
         return self._provider
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, and nothing is due that the provider would be asked for."""
+        next_at = self._agenda.next_at()
+        is_due = next_at is not None and next_at <= self._clock()
+        return not self._under_way and (not is_due or self.breaker_state is BreakerState.OPEN)
+
+    @property
     def breaker_state(self) -> BreakerState:
         """Whether the provider is asked now."""
         return self._breaker.state(asyncio.get_running_loop().time())

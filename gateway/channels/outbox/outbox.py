@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 PENDING_MOST = 50_000
 CLOSE_S = 5.0
+LOOK_S = 0.02
 NO_TRANSPORT = "no_transport"
 
 
@@ -51,7 +52,7 @@ class Acknowledgement:
 
 
 class Outbox:
-    """Belongs to the event loop. `start`, `accept` as often as wanted, `close`.
+    """Belongs to the event loop. `start`, `accept` as often as wanted, perhaps `finish`, `close`.
 
     At least once: what was accepted is sent even if the process is killed at any point. At most once as far as can
     be known: an attempt whose answer was lost is looked into (by receipts, by asking the provider, by a key that the
@@ -121,6 +122,17 @@ class Outbox:
         if self._failures is not None:
             runs.append(self._failures.run())
         self._running = [asyncio.create_task(run) for run in runs]
+
+    async def finish(self, timeout_s: float) -> None:
+        """Wait until all that is due has left, bounded; what waits for later or for a provider stays."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_s
+        while not all(courier.is_idle for courier in self._couriers.values()):
+            if loop.time() >= until_s:
+                log.warning("messages wait for the next start", extra={"messages": self.pending})
+                return
+            # Looked at, not waited for: this is the end, and there are many reasons to be idle.
+            await asyncio.sleep(LOOK_S)
 
     async def close(self, timeout_s: float = CLOSE_S) -> None:
         """Stop sending; what is under way may end in time. May be called twice."""

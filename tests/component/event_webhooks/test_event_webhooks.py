@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
@@ -21,6 +21,8 @@ from gateway.event_webhooks.events import call_ended, call_started
 from gateway.event_webhooks.herald import Herald
 from gateway.event_webhooks.postman import PAUSES_S, Postman, pause_after
 from gateway.event_webhooks.webhooks import EventWebhooks
+from gateway.http import event_webhooks as routes
+from gateway.http.server import build_app
 from gateway.metrics import Metrics
 from gateway.model.events import EndpointKind, Offered
 from gateway.model.hangup import HangupCause
@@ -34,6 +36,7 @@ from gateway.store.message_records import MessageRecord
 from gateway.store.schema_events import event_webhooks as table
 from gateway.store.store import Store
 from tests.support.direct_database import DirectDatabase
+from tests.support.fake_http_ports import FakeGateway
 from tests.support.messages import outbound
 
 KEY = b"k" * 32
@@ -268,6 +271,36 @@ async def test_an_event_is_given_up_in_the_end(database, url, program, answers, 
         metrics.registry.get_sample_value("offhook_event_webhooks_total", {"outcome": "dead"}) == 1
     )
     assert program.told == []
+
+
+async def test_what_was_given_up_is_listed_and_told_again(database, url, program):
+    fake = FakeGateway()
+    hooks = webhooks(database, url, tries=1, events=(EventType.CALL_STARTED,))
+    app = build_app(
+        token="t" * 40, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
+    )
+    routes.add_routes(app, hooks)
+    program.answers = [web.Response(status=500)]
+    await hooks.start()
+    take_call(hooks.herald)
+    await until(lambda: rows(database) == [("call.started", "dead", 1)])
+    headers = {"Authorization": f"Bearer {'t' * 40}"}
+    async with TestClient(TestServer(app), headers=headers) as client:
+        body = await (await client.get("/api/v1/event-webhooks?state=dead")).json()
+        assert body["counts"] == {"pending": 0, "delivered": 0, "dead": 1}
+        (event,) = body["events"]
+        assert (event["type"], event["subject"], event["error"]) == (
+            "call.started",
+            "c_1",
+            "http_500",
+        )
+        assert "+4930123456" not in json.dumps(body)
+        path = f"/api/v1/event-webhooks/{event['event_id']}/replay"
+        assert (await client.post(path)).status == 202
+        await until(lambda: program.types() == ["call.started"])
+        assert (await client.post(path)).status == 409
+        assert (await client.get("/api/v1/event-webhooks?state=eaten")).status == 400
+    await hooks.close()
 
 
 async def test_the_program_may_ask_for_time(database, url, program):

@@ -159,7 +159,7 @@ def test_mutated_requests(served):
     def run(data: bytes) -> None:
         answer = served.talk(data)
         assert b"HTTP/1.1 500" not in answer, answer
-        assert not answer or answer.startswith(b"HTTP/1."), answer
+        assert not answer or answer.startswith(b"HTTP/"), answer
 
     run()
 

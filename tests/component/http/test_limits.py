@@ -183,3 +183,27 @@ async def test_a_body_that_is_no_text_is_the_senders_mistake(content_type, body,
         answered, _ = await answer_to(reader)
         writer.close()
     assert answered == status
+
+
+@pytest.mark.parametrize(
+    "sent", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nA b: c\r\n\r\n"]
+)
+async def test_what_is_no_http_is_answered_with_the_same_headers(sent):
+    async with serving() as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        writer.close()
+    for name, value in guards.SECURITY_HEADERS.items():
+        assert f"{name}: {value}\r\n" in head
+
+
+async def test_who_is_turned_away_gets_the_same_headers():
+    async with serving(max_connections=8) as port, asyncio.timeout(10):
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        for _, each in (*held, (reader, writer)):
+            each.close()
+    for name, value in guards.SECURITY_HEADERS.items():
+        assert f"{name}: {value}\r\n" in head

@@ -244,6 +244,10 @@ def test_uninstalled_the_operators_things_stay_unless_purged(bench: Bench) -> No
     (root / "var/lib/offhook").mkdir(parents=True)
     (root / "var/lib/offhook/calls.db").write_text("calls")
     (root / "var/lib/offhookless").mkdir()
+    wants = root / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True)
+    for name in ("offhook.service", "offhook@sales.service"):
+        (wants / name).symlink_to(f"/etc/systemd/system/{name}")
     bench.installation().uninstall(purges=False)
     assert set(files(root)) == {"etc/offhook/offhook.toml", "var/lib/offhook/calls.db"}
     bench.installation().uninstall(purges=False)

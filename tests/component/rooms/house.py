@@ -102,16 +102,18 @@ class House:
         live: bool = False,
         text: str = "",
         cause: HangupCause = HangupCause.CALLER_HUNG_UP,
+        is_ours: bool = False,
     ) -> str:
-        """Have somebody call, and hang up unless it is `live`; returns the room."""
+        """Have somebody call (or be called by us), and hang up unless it is `live`; returns the room."""
         loop = asyncio.get_running_loop()
         view = await self.store.room_for(number=OURS, person=caller)
         offered = events.Offered(
             call_id=call_id,
             at_s=loop.time(),
             endpoint=events.EndpointKind.FAKE,
-            caller=caller,
-            callee=OURS,
+            caller=OURS if is_ours else caller,
+            callee=caller if is_ours else OURS,
+            direction=events.Direction.OUTBOUND if is_ours else events.Direction.INBOUND,
         )
         self.store.call_offered(offered, room_id=view.room_id, agent="desk")
         for kind, said in ((Kind.OFFERED, ""), (Kind.ANSWERED, ""), (Kind.USER_SAID, text)):
@@ -191,7 +193,7 @@ async def a_house(tmp_path: Path, **sections: Any) -> AsyncIterator[House]:
             "numbers": [{"number": "*", "agent": "desk"}],
         }
         config = Config.model_validate(values | sections)
-        store = Store(config.gateway.data_dir, gather_s=0.01)
+        store = Store(config.gateway.data_dir, gather_s=0.01, country=config.fallback.country)
         calls = PretendedCalls()
         texting = TextSide(
             config,

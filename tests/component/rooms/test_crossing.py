@@ -139,6 +139,15 @@ async def test_a_taken_message_is_delivered_once_to_each_address_and_told_in_the
         assert told["room_id"] != room_id
 
 
+async def test_a_message_taken_in_a_call_of_ours_comes_from_our_number(tmp_path):
+    async with a_house(tmp_path, desk={"deliver_to": [DESK]}) as house:
+        room_id = await house.a_call(ANN, live=True, is_ours=True)
+        house.take_message(room_id, "c_1")
+        house.rooms.taken.look(room_id)
+        await house.sent(1)
+        assert house.twilio.taken[0].fields["From"] == OURS
+
+
 async def test_what_was_taken_when_the_gateway_died_is_delivered_by_the_next_life(tmp_path):
     async with a_house(tmp_path) as house:
         room_id = await house.a_call(ANN)
@@ -169,3 +178,16 @@ async def test_a_full_outbox_makes_it_wait_and_nothing_is_lost(tmp_path, monkeyp
         house.texting.outbox._pending_most = 100
         sent = await house.sent(2)
         assert {text.splitlines()[-1] for _, text in sent} == {f"from {ANN}", f"from {BOB}"}
+
+
+async def test_a_reload_takes_effect_at_once(tmp_path):
+    async with a_house(tmp_path) as house:
+        room_id = await house.a_call(ANN, live=True)
+        desk = house.config.agents["desk"].model_copy(update={"deliver_to": (DESK,)})
+        fallback = house.config.fallback.model_copy(update={"senders": {Channel.SMS: BOB}})
+        house.rooms.replace(
+            house.config.model_copy(update={"agents": {"desk": desk}, "fallback": fallback})
+        )
+        house.take_message(room_id, "c_1")
+        await house.sent()
+        assert [(item.to, item.fields["From"]) for item in house.twilio.taken] == [(DESK, BOB)]

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.model.messages import Channel
 from gateway.store.room_lines import room_of
-from tests.component.rooms.house import ANN, BOB, OURS, until
+from tests.component.rooms.house import ANN, BOB, OURS, a_house, until
 
 
 async def rooms(house):
@@ -87,3 +87,12 @@ async def test_a_stop_by_the_api_is_in_the_ledger_once_and_a_start_ends_it(house
     _, told = await house.ask("GET", f"/api/v1/opt-outs?address=%2B{BOB[1:]}")
     assert (told["opted_out"], len(told["opt_outs"])) == (False, 2)
     assert len((await house.ask("GET", "/api/v1/opt-outs"))[1]["opt_outs"]) == 2
+
+
+async def test_a_national_number_of_a_trunk_is_the_person_who_texts(tmp_path):
+    async with a_house(tmp_path, fallback={"country": "DE", "senders": {"sms": OURS}}) as house:
+        room_id = await house.a_call("015112345678", call_id="c_1")
+        assert await house.a_call(ANN, call_id="c_2") == room_id
+        house.twilio.gateway_url = house.twilio.public_url = house.base_url
+        await house.twilio.write(ANN, OURS, "hi")
+        assert "message_received" in await house.kinds(room_id, 5)

@@ -19,6 +19,8 @@ from tests.support.twilio_stand_in import ACCOUNT_SID, AUTH_TOKEN
 __all__ = ["cache", "call", "wide_words", "words"]
 
 OURS = "+15550100001"
+FREE = "+15550100002"
+"""Our number with a language model."""
 OFFICE = "+16502539999"
 """Where the receptionist's messages go."""
 TAXI = "Your taxi is waiting in front of the house."
@@ -40,6 +42,14 @@ order = ["sms"]
 kind = "receptionist"
 deliver_to = [{office}]
 {faq}
+[agents.free]
+kind = "llm"
+base_url = {chat_url}
+model = "stand-in"
+tools = ["send_message"]
+[[numbers]]
+number = "{free}"
+agent = "free"
 [[numbers]]
 number = "*"
 agent = "desk"
@@ -68,9 +78,12 @@ def desk(
         "api_url": outside.twilio.url,
         "public_url": PUBLIC_URL,
         "office": OFFICE,
+        "chat_url": outside.chat.base_url,
     }
     settings = SETTINGS.format(
-        **{name: json.dumps(value) for name, value in values.items()}, faq=FAQ.format(name="desk")
+        **{name: json.dumps(value) for name, value in values.items()},
+        faq=FAQ.format(name="desk"),
+        free=FREE,
     )
     with RunningGateway(directory, cache, settings) as gateway:
         outside.twilio.gateway_url = f"http://127.0.0.1:{gateway.http_port}"

@@ -1,10 +1,11 @@
 """A caller writes during the call and is answered in it; an agent texts its caller; a supervisor speaks up."""
 
+import json
 import time
 
 import pytest
 
-from tests.interop.crossing.conftest import OFFICE, OURS, TAXI, Ask
+from tests.interop.crossing.conftest import FREE, OFFICE, OURS, TAXI, Ask
 from tests.interop.fallback.conftest import delivered, of_kind, timeline, wait_for_line
 from tests.interop.fallback.outside import Outside
 from tests.interop.gateway.conftest import ASK_HOURS, HOURS, Call, Words
@@ -16,6 +17,7 @@ from tests.interop.gateway.running_gateway import (
     tell,
     until,
 )
+from tests.support.chat_server import text_answer, tool_answer
 
 
 def test_an_sms_in_a_call_is_answered_by_voice_and_a_wish_for_a_text_by_sms(
@@ -85,6 +87,29 @@ def test_when_the_call_ends_at_that_moment_exactly_one_of_call_and_desk_answers(
     texts = [item.body for item in outside.taken(person)]
     spoken = said(desk.call_of(person), "agent_said")
     assert (len(texts), bool(spoken)) in ((1, False), (0, True)), (texts, spoken)
+
+
+def test_a_language_model_texts_its_caller_and_sees_the_answer_in_the_same_call(
+    desk: RunningGateway, call: Call, outside: Outside, person: str
+) -> None:
+    outside.chat.requests.clear()
+    outside.chat.answers[:] = [
+        tool_answer("send_message", json.dumps({"text": "1 Harbour Road"})),
+        text_answer("I have sent you the address."),
+        text_answer("I am glad that it arrived."),
+    ]
+    call(desk, FREE, number=person)
+    desk.wait_for(person, "gate_opened", reason="greeting_played")
+    outside.write(person, FREE, "Where are you?")
+    (text,) = outside.messages(person, 1)
+    assert text.body == "1 Harbour Road"
+    desk.wait_for_words(person, "sent you the address")
+    outside.write(person, FREE, "Got it, thank you!")
+    record = desk.wait_for_words(person, "glad that it arrived")
+    assert len(entries(record, "agent_event", name="handed_over")) == 2
+    assert "Got it, thank you!" in outside.thought_of("Where are you?")
+    hang_up(desk, record)
+    assert [item.body for item in outside.taken(person)] == ["1 Harbour Road"]
 
 
 def test_a_supervisors_line_is_spoken_in_the_call_and_written_after_it(

@@ -1,4 +1,4 @@
-"""The whole gateway is killed in the middle of a conversation: the caller is written to by its next life, once."""
+"""The whole gateway is killed, or stopped, in the middle of a conversation: the caller is written to, once."""
 
 import signal
 import time
@@ -54,3 +54,18 @@ def test_the_next_life_writes_to_whom_the_last_one_cut_off(
     lines = timeline(mortal, room_id)
     assert [line["text"] for line in of_kind(lines, "message_written")] == [CUT, ANSWER]
     assert len(of_kind(lines, "ended")) == 1
+
+
+def test_a_gateway_that_is_stopped_writes_to_whom_it_cuts_off_before_it_ends(
+    mortal: RunningGateway, call: Call, outside: Outside, person: str
+) -> None:
+    caller = call(mortal, BY_SMS, number=person)
+    record = mortal.wait_for(person, "gate_opened", reason="greeting_played")
+    assert mortal.stop() == 0
+    caller.expect_success()
+    assert [message.body for message in outside.taken(person)] == [CUT]
+
+    mortal.start()
+    time.sleep(QUIET_S)
+    assert len(outside.taken(person)) == 1
+    assert len(of_kind(timeline(mortal, record["room_id"]), "message_written")) == 1

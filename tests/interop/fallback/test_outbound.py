@@ -1,6 +1,7 @@
 """Calls of ours that nobody takes become messages, and the fallback calls back where voice is in its order."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -192,3 +193,27 @@ def test_whom_we_may_not_dial_gets_a_message(
         return any(item["error_code"] == "dial_denied" for item in body["messages"])
 
     until(refused, 5, "the refused call back")
+
+
+def test_a_call_back_that_a_crash_cut_becomes_one_message(
+    dialler: RunningGateway, trunk: Trunk, call: Call, outside: Outside, person: str
+) -> None:
+    trunk("phone_rings_on")
+    call(dialler, BY_VOICE, scenario="until_we_hang_up", hold_s=0.5, number=person)
+    missed = dialler.wait_until_ended(person)
+
+    def rings() -> bool:
+        found = [one for one in dialler.calls() if one["callee"] == person]
+        return bool(found) and any(
+            line["kind"] == "ringing" for line in dialler.record(found[0]["call_id"])["timeline"]
+        )
+
+    until(rings, 10, "the call back")
+    dialler.signal(signal.SIGKILL)
+    dialler.start()
+    (sent,) = outside.messages(person, 1)
+    assert sent.body.startswith(MISSED)
+    delivered(dialler, missed["room_id"], 1)
+    outside.settle()
+    assert len(outside.taken(person)) == 1
+    assert len([one for one in dialler.calls() if one["callee"] == person]) == 1

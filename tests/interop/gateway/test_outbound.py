@@ -219,3 +219,24 @@ def test_the_command_line_follows_a_call(dialler: RunningGateway, trunk: Trunk) 
     assert done.returncode == 1, done.stderr
     assert NUMBER in done.stdout
     assert "cause: busy" in done.stdout
+
+
+def test_a_trunk_is_let_in_and_rules_are_read_again(
+    tmp_path: Path, cache: Path, trunk: Trunk, trunk_port: int
+) -> None:
+    directory = tmp_path / "own"
+    rules = settings(directory, trunk_port)
+    with RunningGateway(directory, cache, rules, sip='allow = ["192.0.2.1/32"]') as gateway:
+        trunk("phone_refuses", status=486, calls=2)
+        assert wait_until_ended(gateway, dial(gateway))["cause"] == "busy"
+
+        text = gateway.config_file.read_text().replace("192.0.2.1/32", "192.0.2.2/32")
+        gateway.config_file.write_text(text)
+        assert post(gateway, "/api/v1/reload")[0] == 200
+        # Who may call has changed; the trunk's packets are let in as before.
+        assert wait_until_ended(gateway, dial(gateway))["cause"] == "busy"
+
+        gateway.config_file.write_text(text.replace('allow = ["+49"]', 'allow = ["+44"]'))
+        assert post(gateway, "/api/v1/reload")[0] == 200
+        status, told = post(gateway, "/api/v1/calls", {"to": NUMBER})
+        assert (status, told["error"]["code"]) == (403, "dial.not_allowed")

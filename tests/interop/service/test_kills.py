@@ -1,11 +1,15 @@
-"""SIGKILL of the SIP worker and of the gateway itself under 25 calls: what callers hear, what is recovered."""
+"""SIGKILL of the workers and of the gateway itself under load: what callers hear, what is recovered."""
 
 import os
 import signal
 import time
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 from gateway.store.sqlite import DATABASE_FILE
 from tests.interop.gateway.caller import Caller
@@ -17,6 +21,9 @@ from tests.load import processes
 from tests.load.far_end import Callers
 from tests.load.timelines import Call, calls_since
 from tests.support.twilio_stand_in import TwilioStandIn
+
+if TYPE_CHECKING:
+    from tests.interop.support.web_caller import WebCaller
 
 OTHERS, MOBILES = 20, 5
 """Calls without anybody to write to, and callers with a mobile."""
@@ -117,3 +124,39 @@ def _runs(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_the_browser_worker(writing_gateway: StartWriting, tmp_path: Path) -> None:
+    pytest.importorskip("aiortc")
+    from tests.interop.support.web_caller import WebCaller
+
+    gateway = writing_gateway(drain_s=0)
+    with ExitStack() as stack:
+        phone = stack.enter_context(Caller(tmp_path, gateway.sip_port, "desk"))
+        gateway.wait_for(phone.number, "gate_opened")
+        web = [stack.enter_context(_web_caller(gateway, WebCaller)) for _ in range(3)]
+        numbers = [f"web:{caller.number}" for caller in web]
+        for number in numbers:
+            gateway.wait_for(number, "gate_opened", 20)
+        before = gateway.pids("webrtc")
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        for number in numbers:
+            assert gateway.wait_until_ended(number)["cause"] == "worker_lost"
+        # The telephones are served by another process, and notice nothing.
+        assert gateway.call_of(phone.number)["state"] == "conversing"
+        until(
+            lambda: set(gateway.pids("webrtc")) - set(before) and gateway.is_ready(), 20, "another"
+        )
+        again = stack.enter_context(_web_caller(gateway, WebCaller))
+        gateway.wait_for(f"web:{again.number}", "gate_opened", 20)
+        again.hang_up()
+
+
+@contextmanager
+def _web_caller(gateway: RunningGateway, kind: "type[WebCaller]") -> "Iterator[WebCaller]":
+    # Its token names it, and is known only once it has a name.
+    caller = kind(gateway.web_url("desk"))
+    caller._target = f"{gateway.web_url('desk')}#{gateway.mint('desk', caller.number)}"
+    with caller:
+        yield caller.call()

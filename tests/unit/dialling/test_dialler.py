@@ -49,6 +49,7 @@ class Bench:
     def __init__(self, database, *, now: float = 1_000_000.0, **rules) -> None:
         self.now = now
         self.placed = PlacedCalls()
+        self.refused: list[str] = []
         self.line = FakeLine()
         self.database = database
         self.dialler = Dialler(
@@ -59,6 +60,7 @@ class Bench:
             agent_for=lambda number: "desk" if number == "+493099" else None,
             placed=self.placed,
             clock=lambda: self.now,
+            on_refused=self.refused.append,
         )
         self.line.dialler = self.dialler
 
@@ -233,6 +235,7 @@ async def test_agents_and_rules_are_looked_at(database) -> None:
     with pytest.raises(DialRefused) as refused:
         await bench.dial()
     assert refused.value.reason == "not_allowed"
+    assert bench.refused == ["no_agent", "not_allowed"]
 
 
 async def test_news_of_a_call_are_told(database) -> None:

@@ -15,7 +15,7 @@ from tests.support.virtual_clock import run_virtual
 class Machine:
     """A gateway whose load a test sets."""
 
-    def __init__(self, **section) -> None:
+    def __init__(self, room: float = 64.0, **section) -> None:
         self.now_s = 0.0
         self.waiting = 0.0
         self.ticks = LatenessMeter()
@@ -24,6 +24,7 @@ class Machine:
             OverloadSection(**section),
             ticks=self.ticks,
             speech_queue=lambda: self.waiting,
+            speech_room=room,
             registry=self.registry,
             clock=lambda: self.now_s,
         )
@@ -46,7 +47,7 @@ def test_late_ticks_refuse_calls_and_calm_takes_them_again(caplog):
     machine.passes(60, tick_s=0.002)
     assert machine.watch.admits()
 
-    machine.passes(5, tick_s=0.08)
+    machine.passes(7, tick_s=0.08)
 
     assert machine.watch.is_shedding
     assert not machine.watch.admits()
@@ -70,10 +71,18 @@ def test_late_ticks_refuse_calls_and_calm_takes_them_again(caplog):
 
 def test_callers_who_wait_to_be_understood_refuse_further_ones():
     machine = Machine(speech_waiting=4)
-    machine.passes(5, waiting=4.0)
+    machine.passes(7, waiting=4.0)
 
     assert not machine.watch.admits()
     assert machine.value("offhook_calls_shed_total", signal="speech_queue") == 1
+
+
+def test_a_short_queue_that_is_nearly_full_counts_as_long():
+    machine = Machine(room=8.0)
+    machine.passes(10, waiting=5.9)
+    assert machine.watch.admits()
+    machine.passes(10, waiting=6.0)
+    assert not machine.watch.admits()
 
 
 def test_every_signal_has_its_counter_from_the_start():

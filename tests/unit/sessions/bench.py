@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from gateway.recording.tape import NoTapes, Tapes
 from gateway.rooms.timeline import Entry, Kind, RoomView
 from gateway.sessions.echo_check import EchoQuestion
 from gateway.sessions.greeting_audio import FixedPhrases
+from gateway.sessions.placed import PlacedCall
 from gateway.sessions.session import Session
 from gateway.sessions.surroundings import Surroundings
 
@@ -393,6 +394,8 @@ class Bench:
     recorder: FakeRecorder = field(default_factory=FakeRecorder)
     metrics: Metrics = field(default_factory=Metrics)
     tapes: Tapes = field(default_factory=NoTapes)
+    placed: PlacedCall | None = None
+    """Set for a call of ours."""
 
     def __post_init__(self) -> None:
         self.leg = VirtualLeg()
@@ -406,8 +409,18 @@ class Bench:
             caller="+15550001",
             callee="100",
         )
+        if self.placed is not None:
+            ours = replace(self.offered, direction=events.Direction.OUTBOUND)
+            self.offered = self.placed.as_offered(ours)
+            self.settings = self.placed.settings(self.settings)
         self.session = Session(
-            self.leg, self.offered, self.ear, self.agent, self.settings, self.around()
+            self.leg,
+            self.offered,
+            self.ear,
+            self.agent,
+            self.settings,
+            self.around(),
+            self.placed,
         )
         self.leg.listener = self.session
         self.task: asyncio.Task[None] | None = None

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.model.messages import Channel
-from gateway.store.identity import address_key, is_nobody, normalise
+from gateway.store.identity import address_key, caller_key, is_nobody, normalise
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,23 @@ def test_other_addresses_are_known_by_channel():
     assert address_key(Channel.EMAIL, "Ann@Example.org") == "email:ann@example.org"
     assert address_key(Channel.TELEGRAM, "4711") != address_key(Channel.MESSENGER, "4711")
     assert address_key(Channel.VOICE, "sip:ann@example.org") == "ann@example.org"
+
+
+@pytest.mark.parametrize(
+    ("address", "country", "key"),
+    [
+        ("0151 12345678", "DE", "+4915112345678"),
+        ("+49 151 12345678", "DE", "+4915112345678"),
+        ("004915112345678", "DE", "+4915112345678"),
+        ("0044 7400 123456", "DE", "+447400123456"),
+        ("sip:015112345678@trunk", "DE", "015112345678@trunk"),
+        ("015112345678", "", "015112345678"),
+        ("100", "DE", "100"),
+        ("anonymous", "DE", "anonymous"),
+        ("web:ann", "DE", "web:ann"),
+        ("", "DE", ""),
+        ("9" * 200, "DE", "9" * 200),
+    ],
+)
+def test_a_caller_without_country_code_is_of_the_configured_country(address, country, key):
+    assert caller_key(address, country) == key

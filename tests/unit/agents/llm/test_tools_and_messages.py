@@ -1,5 +1,6 @@
 """Tool declarations and calls; the messages that a request is made of."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,3 +109,17 @@ def test_history_is_bounded() -> None:
         history.user_said(str(number))
 
     assert [said.text for said in history.lines()] == ["6", "7", "8", "9"]
+
+
+def system_prompt(**facts: Any) -> str:
+    messages = build_messages("Be nice.", replace(FACTS, **facts), History((), 2), {})
+    return str(messages[0]["content"])
+
+
+def test_the_model_is_told_why_we_called_and_where_a_link_belongs() -> None:
+    assert "purpose" not in system_prompt()
+    assert "[call link]" not in system_prompt()
+    assert "The purpose of the call: tell of the table" in system_prompt(
+        purpose="tell of the table"
+    )
+    assert "[call link]" in system_prompt(may_offer_call=True)

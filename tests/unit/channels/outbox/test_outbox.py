@@ -333,6 +333,37 @@ async def test_a_provider_that_is_down_is_left_alone_and_then_gets_all(desk):
     assert len(transport.taken) == len(set(transport.taken_ids)) == 50
 
 
+async def test_before_the_end_what_is_due_may_leave(desk):
+    transport = FakeTransport(takes_s=1.0)
+    outbox = await desk.open(transport)
+    for number in range(5):
+        await outbox.accept(outbound(number))
+    await outbox.accept(outbound(9, recipient="+491702"), not_before=clock() + 3600)
+    began_s = asyncio.get_running_loop().time()
+
+    await outbox.finish(60)
+
+    assert transport.taken_ids == [f"m_{number}" for number in range(5)]
+    assert asyncio.get_running_loop().time() - began_s < 10
+    # What is not due is left to the next life.
+    assert desk.status(9) is MessageStatus.QUEUED
+
+
+@pytest.mark.parametrize("always", [LATER, "hang"])
+async def test_a_provider_that_is_away_does_not_hold_up_the_end(desk, always):
+    transport = FakeTransport()
+    transport.always = always
+    outbox = await desk.open(transport)
+    for number in range(20):
+        await outbox.accept(outbound(number, recipient=f"+4917{number}"))
+    began_s = asyncio.get_running_loop().time()
+
+    await outbox.finish(3)
+
+    assert asyncio.get_running_loop().time() - began_s < 3.1
+    assert desk.status(1) in (MessageStatus.QUEUED, MessageStatus.SENDING)
+
+
 async def test_one_person_is_not_flooded(desk):
     transport = FakeTransport()
     outbox = Outbox(

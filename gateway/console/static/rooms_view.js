@@ -1,0 +1,251 @@
+/** Rooms: each person's calls and messages in one conversation, and a box to answer in writing. */
+
+import { get, post } from "./api.js";
+import { h, icon, put, say } from "./dom.js";
+import { initial, moment } from "./format.js";
+import { ICONS } from "./icons.js";
+import { empty, pageHead, pill, problem, toast } from "./parts.js";
+import { number, shownNumber } from "./privacy.js";
+import { eventWords, follow, lineOf } from "./transcript.js";
+
+const PAGE = 500;
+const PAGES_MOST = 20;
+const SETTLE_MS = 350;
+const LATER_MS = 1_500;
+const LONGEST = 1_600;
+const OURS = new Set(["agent_said", "message_written", "text_greeting"]);
+const CHANNELS = { sms: "SMS", whatsapp: "WhatsApp", rcs: "RCS", email: "E-mail", telegram: "Telegram", teams: "Teams", webhook: "Webhook" };
+
+export class RoomsView {
+  #id;
+  #rooms = [];
+  #stop = new AbortController();
+  #timers = new Map();
+  #after = 0;
+
+  constructor({ stream, id }) {
+    this.#id = id;
+    this.#list = h("ul.room-list");
+    this.#talk = h("section.panel.room-talk", { "aria-label": "Conversation" });
+    this.root = h("div.view.rooms-view", { "data-open": String(id !== "") }, [
+      pageHead("Rooms", "One conversation for each person, whichever way it goes on."),
+      h("div.rooms", {}, [h("nav.panel.room-nav", { "aria-label": "Rooms" }, [this.#list]), this.#talk]),
+    ]);
+    const signal = this.#stop.signal;
+    const look = (delayMs) => {
+      this.#soon("list", () => void this.#loadList(), delayMs);
+      this.#soon("room", () => void this.#loadMore(), delayMs);
+    };
+    stream.addEventListener("line", ({ detail }) => {
+      if (detail.room_id === this.#id) this.#soon("room", () => void this.#loadMore(), SETTLE_MS);
+    }, { signal });
+    for (const kind of ["message", "call_offered", "call_ended", "gap"]) {
+      stream.addEventListener(kind, () => look(SETTLE_MS), { signal });
+    }
+    // What came in is put into its room a moment after it is told.
+    stream.addEventListener("inbox", () => look(LATER_MS), { signal });
+    void this.#loadList();
+    this.#open();
+  }
+
+  #list; #talk; #lines = null;
+
+  close() {
+    this.#stop.abort();
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+  }
+
+  turnTo(id) {
+    this.#id = id;
+    this.root.dataset.open = String(id !== "");
+    this.#showList();
+    this.#open();
+    return true;
+  }
+
+  #soon(what, work, delayMs) {
+    clearTimeout(this.#timers.get(what));
+    this.#timers.set(what, setTimeout(work, delayMs));
+  }
+
+  async #loadList() {
+    try {
+      const { rooms } = await get("/api/v1/rooms?limit=100");
+      this.#rooms = rooms;
+      this.#showList();
+    } catch (error) {
+      this.#list.replaceChildren(h("li", {}, [problem(error)]));
+    }
+  }
+
+  #showList() {
+    const key = JSON.stringify([this.#id, this.#rooms]);
+    put(this.#list, key, () => this.#rooms.length === 0
+      ? [h("li", {}, [empty("rooms", "No room yet", "A room is made when somebody calls or writes.")])]
+      : this.#rooms.map((room) => this.#item(room)));
+    const room = this.#rooms.find((each) => each.room_id === this.#id);
+    const head = this.#talk.querySelector(".room-who");
+    if (room && head) put(head, room.person, () => [h("span.room-person", {}, [number(room.person)]), h("span.is-soft", { text: `at ${room.number}` })]);
+  }
+
+  #item(room) {
+    const isOpen = room.room_id === this.#id;
+    return h("li.room-item", { "data-open": String(isOpen) }, [
+      face(room.person, room.live_calls?.length > 0),
+      h("div.room-words", {}, [
+        h("div.room-line", {}, [h("span.room-person", { text: shownNumber(room.person) }),
+          h("span.room-time", { text: moment(room.last_at) })]),
+        h("p.room-last", { text: room.last_text ? `${OURS.has(room.last_kind) ? "Agent: " : ""}${room.last_text}` : lastWords(room) }),
+      ]),
+      h("a.card-link", {
+        href: `#/rooms/${encodeURIComponent(room.room_id)}`, "aria-current": isOpen ? "true" : false,
+        "aria-label": `Room of ${shownNumber(room.person).replaceAll("•", "")}, ${moment(room.last_at)}`,
+      }),
+    ]);
+  }
+
+  #open() {
+    this.#after = 0;
+    this.#lines = null;
+    if (this.#id === "") {
+      this.#talk.replaceChildren(empty("rooms", "Choose a room", "Its calls and messages are shown here, in order."));
+      return;
+    }
+    const id = this.#id;
+    this.#lines = h("ol.lines", { tabindex: "0", role: "log", "aria-label": "Conversation" });
+    this.#talk.replaceChildren(
+      h("div.panel-head", {}, [
+        h("a.round-button.narrow-only", { href: "#/rooms", "aria-label": "All rooms" }, [icon(ICONS.back)]),
+        h("div.room-who"), h("div.room-more"),
+      ]),
+      this.#lines,
+      this.#replyBox(id),
+    );
+    this.#showList();
+    void this.#loadMore();
+    void this.#loadRoom(id);
+  }
+
+  /** Say in the head what else is known of the person. */
+  async #loadRoom(id) {
+    const head = this.#talk.querySelector(".room-more");
+    try {
+      const room = await get(`/api/v1/rooms/${encodeURIComponent(id)}`);
+      if (room.opted_out) head.replaceChildren(pill("Wants no messages", "warn").root);
+    } catch {
+      // The timeline beside it tells what went wrong.
+    }
+  }
+
+  /** Ask for what is not shown yet, and show it; the room may have been left meanwhile. */
+  async #loadMore() {
+    const [id, lines] = [this.#id, this.#lines];
+    if (lines === null) return;
+    try {
+      for (let page = 0; page < PAGES_MOST; page += 1) {
+        const after = this.#after;
+        const found = await get(`/api/v1/rooms/${encodeURIComponent(id)}/timeline?after=${after}&limit=${PAGE}`);
+        if (lines !== this.#lines || after !== this.#after) return;
+        this.#append(lines, found.timeline);
+        if (found.next_after === null) break;
+      }
+      if (this.#after === 0) lines.replaceChildren(h("li", {}, [empty("rooms", "Nothing here yet", "What is said and written appears here.")]));
+    } catch (error) {
+      if (lines === this.#lines && this.#after === 0) lines.replaceChildren(h("li", {}, [problem(error)]));
+    }
+  }
+
+  #append(lines, entries) {
+    if (entries.length === 0) return;
+    if (this.#after === 0) lines.replaceChildren();
+    const isFirst = this.#after === 0;
+    this.#after = entries.at(-1).seq;
+    follow(lines, () => {
+      for (const entry of entries) {
+        if (entry.kind === "offered") lines.append(callMark(entry));
+        else {
+          const line = ["media_up", "media_quality", "answered", "gate_opened", "speech_held"].includes(entry.kind) ? null : lineOf(entry, { clock: "day" });
+          if (line) lines.append(line);
+        }
+      }
+    });
+    if (isFirst) lines.scrollTop = lines.scrollHeight;
+  }
+
+  #replyBox(id) {
+    const field = h("textarea.reply-input", {
+      rows: "1", maxlength: String(LONGEST), placeholder: "Write to this person…", "aria-label": "Your message",
+    });
+    const channel = h("select.reply-channel", { "aria-label": "Channel" }, [
+      h("option", { value: "", text: "Best way" }),
+      h("option", { value: "voice", text: "Say it in the call" }),
+      ...Object.entries(CHANNELS).map(([value, text]) => h("option", { value, text })),
+    ]);
+    const button = h("button.main-button", { type: "submit", "aria-label": "Send" }, [icon(ICONS.send), h("span.wide-only", { text: "Send" })]);
+    const fault = h("p.form-problem", { role: "alert" });
+    const grow = () => {
+      field.style.height = "auto";
+      field.style.height = `${Math.min(160, field.scrollHeight)}px`;
+    };
+    const form = h("form.reply", {
+      on: {
+        submit: async (event) => {
+          event.preventDefault();
+          const text = field.value.trim();
+          if (text === "") return;
+          button.disabled = true;
+          say(fault, "");
+          try {
+            const wanted = channel.value ? { text, channel: channel.value } : { text };
+            const { delivery } = await post(`/api/v1/rooms/${encodeURIComponent(id)}/messages`, wanted);
+            field.value = "";
+            grow();
+            toast(delivery === "spoken" ? "The agent says it in the call" : "Your message is on its way");
+            this.#soon("room", () => void this.#loadMore(), SETTLE_MS);
+          } catch (error) {
+            say(fault, refusal(error));
+          } finally {
+            button.disabled = false;
+            field.focus();
+          }
+        },
+      },
+    }, [h("div.reply-row", {}, [field, button]), h("div.reply-foot", {}, [channel, h("span.reply-hint.wide-only", { text: "Ctrl + Enter sends" })]), fault]);
+    field.addEventListener("input", grow);
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+    });
+    return form;
+  }
+}
+
+/** What happened last where nothing was said. */
+function lastWords(room) {
+  return room.last_kind ? eventWords({ kind: room.last_kind }) : "Nothing said yet";
+}
+
+/** A letter for who has one, a handset for who has only a number. */
+function face(person, isOnCall) {
+  const name = person.replace(/^[a-z]+:/, "");
+  const isNumber = /^[+\d]/.test(name);
+  return h("span.face", {}, [
+    isNumber ? icon(ICONS.calls) : h("span", { "aria-hidden": "true", text: initial(name) }),
+    isOnCall ? h("span.live-dot", { title: "On a call" }, [h("span.hidden-words", { text: "On a call" })]) : null,
+  ]);
+}
+
+/** The beginning of a call in a room, with the way to its page. */
+function callMark(entry) {
+  return h("li.call-mark", {}, [
+    icon(ICONS.calls),
+    h("a", { href: `#/calls/${encodeURIComponent(entry.call_id)}`, text: `Call with ${entry.facts.agent || "nobody"}` }),
+    h("span.is-soft", { text: moment(entry.at) }),
+    pill(entry.facts.endpoint === "webrtc" ? "browser" : String(entry.facts.endpoint ?? "")).root,
+  ]);
+}
+
+function refusal(error) {
+  if (error.status === 403) return "Your token may not write messages.";
+  if (error.status === 404 && error.code === "http.not_found") return "This gateway cannot send messages from here.";
+  return error.message;
+}
