@@ -22,6 +22,7 @@ OPEN = {
     "/healthz",
     "/readyz",
     "/metrics",
+    "/channels/ws",
     "/hooks/mail",
     "/hooks/messages",
     "/hooks/status",
