@@ -22,7 +22,6 @@ OPEN = {
     "/healthz",
     "/readyz",
     "/metrics",
-    "/channels/ws",
     "/hooks/mail",
     "/hooks/messages",
     "/hooks/status",
