@@ -35,6 +35,8 @@ AGENT_FAILED = "Something broke on our side."
 SETTINGS = """
 [turns]
 reprompt_after_s = 60
+[overload]
+enabled = false
 [twilio]
 account_sid = {account_sid}
 auth_token_file = {token_file}
