@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.checks.addresses import check_addresses
 from gateway.checks.clock import check_clock
+from gateway.checks.deliveries import check_deliveries
 from gateway.checks.dialling import check_dialling
 from gateway.checks.engine import check_engine
 from gateway.checks.finding import Finding, fail, ok
@@ -53,6 +54,7 @@ def _looks(config: Config, source: Path | None, *, live: bool) -> list[Look]:
         lambda: check_network(config, is_running=running),
         lambda: check_addresses(config),
         lambda: check_public_url(config, live=live),
+        lambda: check_deliveries(config),
         lambda: check_webrtc(config),
         lambda: check_dialling(config),
         lambda: check_machine(config, is_running=running),

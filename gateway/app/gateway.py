@@ -260,6 +260,7 @@ class Gateway:
             Check(name="webrtc", ok=browser, detail=self._webrtc_detail()),
             Check(name="trunks", ok=True, detail=self._trunks_detail()),
             Check(name="outbox", ok=True, detail=f"{self.texting.outbox.pending} waiting"),
+            *self.texting.mail_checks(),
             Check(name="load", ok=not self.load.is_shedding, detail=self.load.told()),
             Check(
                 name="accepting",

@@ -39,6 +39,7 @@ from gateway.http import outbox as outbox_routes
 from gateway.http import room_rules as room_rules_routes
 from gateway.http.hooks import ProgramHooks, TelegramHook
 from gateway.http.peer import Peers
+from gateway.http.ports import Check
 from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
 from gateway.metrics import Metrics
@@ -259,6 +260,12 @@ class TextSide:
             }
         self.agents = made
         self._config = config
+
+    def mail_checks(self) -> tuple[Check, ...]:
+        """Return how the mailbox is, if there is one; calls can be served without it."""
+        if self.mailbox is None:
+            return ()
+        return (Check(name="mailbox", ok=True, detail=self.mailbox.trouble or "read"),)
 
     async def settle(self, bound_s: float) -> None:
         """Wait until ended calls were looked at and no message waits, for `bound_s` at most."""

@@ -80,7 +80,7 @@ class MailIntake:
     def _receipt(self, bounce: Bounce) -> Receipt:
         return Receipt(
             provider=email.PROVIDER,
-            provider_id="",
+            provider_id=bounce.mail_id,
             message_id=bounce.message_id,
             status=MessageStatus.FAILED,
             at=self._clock(),

@@ -54,6 +54,8 @@ class Bounce:
 
     message_id: str
     """Ours."""
+    mail_id: str
+    """Its `Message-ID`, as the outbox knows it."""
     status: str
     """RFC 3463, such as `5.1.1`."""
     is_final: bool
@@ -184,7 +186,7 @@ def _bounce(mail: Message) -> Bounce | None:
     """Return what a report of delivery says of a mail of ours (RFC 3464, RFC 6522)."""
     if mail.get_content_type() != "multipart/report":
         return None
-    status, action, ours = "", "", ""
+    status, action, ours, mail_id = "", "", "", ""
     for part in _parts(mail):
         kind = part.get_content_type()
         if kind == "message/delivery-status":
@@ -193,10 +195,15 @@ def _bounce(mail: Message) -> Bounce | None:
                 action = _header(block, "Action").strip().lower() or action
         elif kind in ("text/rfc822-headers", "message/rfc822"):
             found = _OURS.search(_whole(part)[:200_000])
-            ours = _plain_token(found[1]) if found else ours
+            ours, mail_id = (_plain_token(found[1]), found[0]) if found else (ours, mail_id)
     if not ours or action not in ("failed", "delayed", "expired"):
         return None
-    return Bounce(message_id=ours, status=status or "5.0.0", is_final=action != "delayed")
+    return Bounce(
+        message_id=ours,
+        mail_id=mail_id,
+        status=status or "5.0.0",
+        is_final=action != "delayed",
+    )
 
 
 def _whole(part: Message) -> str:

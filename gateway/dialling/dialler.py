@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from gateway.config.trunks import DiallingSection, TrunkSection
-from gateway.dialling.policy import Permit, Refused, Route, check_number, check_usage
+from gateway.dialling.policy import Permit, Refusal, Refused, Route, check_number, check_usage
 from gateway.errors import DialFailed, DialRefused, StoreError
 from gateway.model.events import Offered
 from gateway.model.hangup import HangupCause
@@ -19,7 +19,7 @@ from gateway.model.ids import new_call_id
 from gateway.rooms.timeline import Entry, Kind
 from gateway.rooms.watched_recorder import CallEnd, Watcher
 from gateway.sessions.placed import PlacedCall, PlacedCalls
-from gateway.store import dialled
+from gateway.store import dialled, room_access
 from gateway.store.dialled import Dialled
 from gateway.store.transactor import Transactor
 
@@ -242,6 +242,13 @@ class Dialler:
             if key is not None and (known := dialled.find(connection, key=key)) is not None:
                 # Ours, if this ran before and it was not known whether that was kept.
                 return known
+            voice = room_access.voice_with(connection, route.caller_id, route.number)
+            if not voice.may_converse:
+                return Refused(
+                    Refusal.ROOM,
+                    "voice is closed or muted in this person's room; open it with "
+                    "PUT /api/v1/rooms/{room_id}/channels/voice",
+                )
             usage = dialled.usage(connection, route.number, at=at)
             permit = check_usage(self._section, replace(usage, at_once=at_once))
             if isinstance(permit, Permit):

@@ -28,6 +28,8 @@ class Refusal(StrEnum):
     NOT_ALLOWED = "not_allowed"
     DENIED = "denied"
     CALLER_ID = "caller_id"
+    ROOM = "room"
+    """The rules of the person's room."""
     TOO_MANY_AT_ONCE = "too_many_at_once"
     TOO_MANY_TODAY = "too_many_today"
     NO_MINUTES_LEFT = "no_minutes_left"

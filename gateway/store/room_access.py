@@ -9,7 +9,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from gateway.model.messages import Channel, InboundMessage
 from gateway.rooms.access import OPEN, ChannelAccess
 from gateway.store.clean import clean
-from gateway.store.identity import LONGEST, address_key
+from gateway.store.identity import LONGEST, address_key, normalise
+from gateway.store.people import person_key
 from gateway.store.schema import calls, rooms
 from gateway.store.schema_messages import identities
 from gateway.store.schema_rooms import participants, room_channels
@@ -64,6 +65,16 @@ def access(connection: Connection, room_id: str, channel: Channel) -> ChannelAcc
     if row is None:
         return OPEN
     return ChannelAccess(can_read=row.can_read, can_write=row.can_write, is_muted=row.is_muted)
+
+
+def voice_with(connection: Connection, number: str, person: str) -> ChannelAccess:
+    """Return the rules for calls with a person at a number of ours; the default if they have no room."""
+    root = person_key(connection, normalise(person))
+    found = select(rooms.c.room_id).where(
+        rooms.c.number == normalise(number), rooms.c.person == root
+    )
+    room_id = connection.execute(found).scalar()
+    return OPEN if room_id is None else access(connection, room_id, Channel.VOICE)
 
 
 def all_access(connection: Connection, room_id: str) -> dict[Channel, ChannelAccess]:

@@ -18,10 +18,10 @@ from tests.support.whole_application import everything_on, whole_application
 
 OPEN = {
     "/",
+    "/channels/ws",
     "/healthz",
     "/readyz",
     "/metrics",
-    "/channels/ws",
     "/hooks/mail",
     "/hooks/messages",
     "/hooks/status",

@@ -290,6 +290,11 @@ def kinds(record: Record) -> list[str]:
     return [line["kind"] for line in record["timeline"]]
 
 
+def call_kinds(record: Record) -> list[str]:
+    """Return what happened on the line; what the fallback decided comes after its end."""
+    return [kind for kind in kinds(record) if kind != "fallback"]
+
+
 def said(record: Record, kind: str) -> str:
     """Return all words of a kind (`user_said`, `agent_said`), greeting left out, in lower case."""
     return " ".join(

@@ -23,7 +23,14 @@ from tests.interop.gateway.conftest import (
     Words,
 )
 from tests.interop.gateway.matching import find
-from tests.interop.gateway.running_gateway import RunningGateway, entries, kinds, tell, until
+from tests.interop.gateway.running_gateway import (
+    RunningGateway,
+    call_kinds,
+    entries,
+    kinds,
+    tell,
+    until,
+)
 from tests.load.far_end import Callers
 from tests.load.timelines import calls_since
 
@@ -49,7 +56,7 @@ def test_a_telephony_worker_killed_in_mid_greeting(
 
     record = battered.wait_until_ended(caller.number)
     assert record["cause"] == "worker_lost"
-    assert kinds(record)[-1] == "ended"
+    assert call_kinds(record)[-1] == "ended"
     assert entries(record, "ended", cause="worker_lost")
     (played,) = entries(record, "greeting_played")
     assert played["facts"]["interrupted"]
@@ -107,7 +114,7 @@ def test_a_killed_gateway_ends_its_calls_and_closes_their_records(
     assert found["cause"] == "internal_error"
     assert found["detail"]
     assert kinds(found)[: len(kinds(record))] == kinds(record)
-    assert kinds(found)[-1] == "ended"
+    assert call_kinds(found)[-1] == "ended"
     with sqlite3.connect(gateway.data_dir / DATABASE_FILE) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()

@@ -10,7 +10,7 @@ import pytest
 from gateway.store.sqlite import DATABASE_FILE
 from tests.interop.gateway.conftest import GREETING, Call, StartGateway, Words
 from tests.interop.gateway.matching import find
-from tests.interop.gateway.running_gateway import entries, kinds, tell, until
+from tests.interop.gateway.running_gateway import call_kinds, entries, kinds, tell, until
 from tests.load.timelines import calls_since
 
 _SIZE = 4 << 20
@@ -40,7 +40,7 @@ def test_calls_are_answered_and_written_down_later(
             assert record["cause"] == "caller_hung_up"
             assert entries(record, "greeting_played", interrupted=False), tell(record)
             assert kinds(record)[0] == "offered"
-            assert kinds(record)[-1] == "ended"
+            assert call_kinds(record)[-1] == "ended"
             assert gateway.metric("offhook_store_backlog") == 0
             again = call(gateway, scenario="until_we_hang_up", hold_s=1)
             again.expect_success()

@@ -13,7 +13,7 @@ from tests.interop.gateway.conftest import (
     Words,
 )
 from tests.interop.gateway.matching import find, loud_part
-from tests.interop.gateway.running_gateway import RunningGateway, entries, kinds, tell
+from tests.interop.gateway.running_gateway import RunningGateway, call_kinds, entries, kinds, tell
 from tests.interop.support.rtp import decode_mu_law
 
 
@@ -34,7 +34,7 @@ def test_the_greeting_is_heard_whole_and_told_in_order(
     assert last_word.correlation > 0.97
     # Silence flows from the answer on: the first word comes neither first nor late.
     assert 0 < whole.start_s < 1
-    assert kinds(record)[-1] == "ended"
+    assert call_kinds(record)[-1] == "ended"
     told = [
         kind
         for kind in kinds(record)

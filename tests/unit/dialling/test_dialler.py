@@ -11,10 +11,11 @@ from gateway.dialling.voice_transport import VoiceTransport
 from gateway.errors import DialFailed, DialRefused
 from gateway.model.hangup import HangupCause
 from gateway.model.messages import Channel, MessageStatus, OutboundMessage, Receipt, SendFailed
+from gateway.rooms.access import ChannelAccess
 from gateway.rooms.timeline import Entry, Kind
 from gateway.rooms.watched_recorder import CallEnd
 from gateway.sessions.placed import PlacedCalls
-from gateway.store import dialled
+from gateway.store import dialled, room_access, room_lines
 
 TO = "+4930123456"
 TRUNK = TrunkSection(host="192.0.2.1", caller_id="+493099")
@@ -346,3 +347,21 @@ async def test_a_call_that_goes_on_is_found(database) -> None:
     assert found is not None
     assert found.provider_id == taken.provider_id
     assert await transport.find(message(message_id="m_2"), since=bench.now) is None
+
+
+async def test_a_room_whose_voice_is_muted_is_not_called(database) -> None:
+    bench = await Bench(database).started()
+
+    def mute(connection) -> None:
+        room_id = room_lines.room_of(
+            connection, Channel.VOICE, number="+493099", address=TO, at=1.0
+        )
+        rules = ChannelAccess(is_muted=True)
+        room_access.set_access(connection, room_id, Channel.VOICE, rules, at=1.0)
+
+    await database.transact(mute)
+    with pytest.raises(DialRefused) as refused:
+        await bench.dial()
+    assert refused.value.reason == "room"
+    assert bench.line.placed == []
+    assert bench.dialler.live == 0
