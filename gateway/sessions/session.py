@@ -21,6 +21,7 @@ from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions import messages
 from gateway.sessions.answering import Answering
 from gateway.sessions.chronicle import Chronicle
+from gateway.sessions.echo_judge import EchoJudge
 from gateway.sessions.ending import Ending
 from gateway.sessions.gate import OpenReason
 from gateway.sessions.greeting import GreetingPhase, Opened
@@ -79,7 +80,7 @@ class Session:
             settings.early_speech,
             ear,
             self._timers,
-            self._judge_echo,
+            EchoJudge(around.is_echo, self._tasks, self._post),
         )
         self._seat = AgentSeat(
             agent,
@@ -358,13 +359,6 @@ class Session:
             self._seat.deliver(KeyPressed(event.at_s, event.digit))
         elif not self._phase.is_open:
             self._phase.key(event)
-
-    def _judge_echo(self, start: int, played: bytes, heard: bytes) -> None:
-        async def judge() -> None:
-            is_echo = await self._around.is_echo(played, heard)
-            self._post(messages.EchoJudged(start, is_echo))
-
-        self._tasks.start("echo", judge())
 
     def _on_agent_done(self, failure: str | None) -> None:
         """A failure while the call is being closed anyway needs no apology (we cancel it then)."""
