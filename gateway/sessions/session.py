@@ -21,7 +21,7 @@ from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions import messages
 from gateway.sessions.answering import Answering
 from gateway.sessions.chronicle import Chronicle
-from gateway.sessions.echo_judge import EchoJudge
+from gateway.sessions.echo_inquiry import EchoInquiry
 from gateway.sessions.ending import Ending
 from gateway.sessions.gate import OpenReason
 from gateway.sessions.greeting import GreetingPhase, Opened
@@ -80,7 +80,7 @@ class Session:
             settings.early_speech,
             ear,
             self._timers,
-            EchoJudge(around.is_echo, self._tasks, self._post),
+            EchoInquiry(around.is_echo, self._tasks, self._post),
         )
         self._seat = AgentSeat(
             agent,
@@ -226,7 +226,7 @@ class Session:
                 self._enter_room(message.room)
             case messages.GreetingReady():
                 self._on_greeting_ready(message)
-            case messages.EchoJudged():
+            case messages.EchoInquiryd():
                 if self._phase.judged(message.start, is_echo=message.is_echo):
                     self._words.cut_greeting()
             case messages.AgentDone():

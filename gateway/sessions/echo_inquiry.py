@@ -7,7 +7,7 @@ from gateway.sessions.echo_check import EchoQuestion
 from gateway.sessions.tasks import CallTasks
 
 
-class EchoJudge:
+class EchoInquiry:
     """One of each session. Called with PCM16 at the gateway's rate; `start` names the speech in the answer."""
 
     def __init__(
