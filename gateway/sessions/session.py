@@ -226,7 +226,7 @@ class Session:
                 self._enter_room(message.room)
             case messages.GreetingReady():
                 self._on_greeting_ready(message)
-            case messages.EchoInquiryd():
+            case messages.EchoJudged():
                 if self._phase.judged(message.start, is_echo=message.is_echo):
                     self._words.cut_greeting()
             case messages.AgentDone():
