@@ -23,7 +23,7 @@ keys: 5
 def _rehearse(gateway: RunningGateway, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gateway", "rehearse", "--webrtc"]
     return subprocess.run(
-        [*command, "--config", str(gateway.config.file), *options],
+        [*command, "--config", str(gateway.config_file), *options],
         capture_output=True,
         text=True,
         timeout=150,

@@ -19,7 +19,7 @@ No, that is all. Goodbye.
 
 
 def rehearse(gateway: RunningGateway, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway", "rehearse", "--config", str(gateway.config.file)]
+    command = [sys.executable, "-m", "gateway", "rehearse", "--config", str(gateway.config_file)]
     return subprocess.run([*command, *options], capture_output=True, text=True, timeout=150)
 
 
