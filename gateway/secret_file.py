@@ -52,9 +52,10 @@ class SecretFile:
 
     def checked(self, secret: str, source: str) -> str:
         """Return the secret if it can be used. Raises `ConfigError` naming its source."""
-        if len(secret) < self.shortest or not secret.isprintable() or " " in secret:
+        is_plain = secret.isascii() and secret.isprintable() and " " not in secret
+        if len(secret) < self.shortest or not is_plain:
             raise ConfigError(
-                f"{source} does not hold a usable secret; put at least {self.shortest} characters "
+                f"{source} does not hold a usable secret; put at least {self.shortest} ASCII characters "
                 "without spaces there, such as the output of `openssl rand -hex 32`"
             )
         return secret

@@ -54,7 +54,7 @@ def load(path: Path | None = None) -> tuple[Config, Path | None]:
 def parse(text: str, source: Path) -> Config:
     """Return the configuration that `text` describes; `source` names it and anchors its paths."""
     try:
-        data = tomllib.loads(text)
+        data = _tables(text, source)
     except tomllib.TOMLDecodeError as error:
         raise _one(source, "", f"is not valid TOML: {error}", "mend that line") from error
     problems = list(_resolve_paths(data, source.absolute().parent))
@@ -69,6 +69,16 @@ def parse(text: str, source: Path) -> Config:
     return config
 
 
+def _tables(text: str, source: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        wrong = "has a number of too many digits, or too many brackets in each other"
+        raise _one(source, "", wrong, "name the configuration file instead") from error
+
+
 def _read(source: Path) -> str:
     try:
         if source.stat().st_size > LONGEST_FILE:
@@ -78,7 +88,8 @@ def _read(source: Path) -> str:
         remedy = "create it (`offhook config example` prints one) or correct the path"
         raise _one(source, "", "does not exist", remedy) from error
     except OSError as error:
-        remedy = "give the user of the gateway read access"
+        is_closed = isinstance(error, PermissionError)
+        remedy = "give the user of the gateway read access" if is_closed else "name a file"
         raise _one(source, "", f"cannot be read: {error.strerror}", remedy) from error
     except UnicodeDecodeError as error:
         raise _one(source, "", "is not UTF-8 text", "save it as UTF-8") from error

@@ -145,7 +145,7 @@ def _shown(path: tuple[int | str, ...], value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = f'"{value}"' if isinstance(value, str) else str(value)
-    text = _USERINFO.sub(r"\1***@", text).replace("\n", " ")
+    text = " ".join(_USERINFO.sub(r"\1***@", text).splitlines())
     return text if len(text) <= _SHOWN_MOST else text[:_SHOWN_MOST] + "…"
 
 

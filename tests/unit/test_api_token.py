@@ -45,7 +45,9 @@ def test_a_configured_file_is_used_and_never_made(config, tmp_path):
     assert not config.gateway.data_dir.exists()
 
 
-@pytest.mark.parametrize("bad", ["", "short", "with a space in the middle of it", "x" * 20 + "\ty"])
+@pytest.mark.parametrize(
+    "bad", ["", "short", "with a space in the middle of it", "x" * 20 + "\ty", "€" * 20]
+)
 def test_a_token_that_protects_nothing_is_refused_without_being_shown(config, monkeypatch, bad):
     monkeypatch.setenv(api_token.TOKEN_VARIABLE, bad or " ")
     (config.gateway.data_dir).mkdir()

@@ -53,6 +53,30 @@ def test_a_named_file_must_exist(place, monkeypatch):
         config_file.load()
 
 
+def test_a_folder_is_not_read(place):
+    with pytest.raises(ConfigError, match="Is a directory; name a file"):
+        config_file.load(place)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"http.port = {'9' * 5_000}", "a number of too many digits"),
+        (f"http.port = {'[' * 5_000}", "too many brackets"),
+    ],
+)
+def test_what_cannot_be_read_at_all_is_told_too(text, told, place):
+    with pytest.raises(ConfigProblems, match=told):
+        config_file.load(write(place / "a.toml", text))
+
+
+def test_a_mistake_is_one_line_whatever_is_in_it(place):
+    with pytest.raises(ConfigProblems) as refused:
+        config_file.load(write(place / "a.toml", 'http.host = 5\nhttp.port = "\u2028\\n"'))
+
+    assert len(str(refused.value).splitlines()) == 2
+
+
 def test_an_empty_file_is_the_defaults(place):
     assert config_file.load(write(place / "a.toml", ""))[0] == Config()
 
