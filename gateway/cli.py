@@ -14,7 +14,9 @@ from pathlib import Path
 from gateway import __version__
 from gateway.commands import rehearse_options, rooms_options, systemd_options, tokens_options
 from gateway.commands.exits import CommandFailed, Exit
+from gateway.commands.numbers import seconds, whole
 
+_LIMIT = whole(1, 500)
 _EXIT_CODES = (
     "exit codes: 0 done, 1 failed or a check failed, 2 wrong usage or configuration, "
     "3 no gateway answers"
@@ -67,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     calls = command("calls", "list the newest calls, or tell one call's timeline", "calls:run")
     calls.add_argument("call_id", nargs="?", metavar="ID", help="tell this call's timeline")
     calls.add_argument("--active", action="store_true", help="only calls that go on")
-    calls.add_argument("--limit", type=_limit, metavar="N", help="at most so many (50; CSV: all)")
+    calls.add_argument("--limit", type=_LIMIT, metavar="N", help="at most so many (50; CSV: all)")
     calls.add_argument("--since", metavar="TIME", help="offered at this time (RFC 3339) or later")
     calls.add_argument("--until", metavar="TIME", help="offered before this time")
     calls.add_argument("--number", help="only calls of this number of ours")
@@ -96,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     outbox.add_argument("message_id", nargs="?", metavar="ID", help="tell of this message")
     outbox.add_argument("--replay", action="store_true", help="send message ID again")
     outbox.add_argument("--dead", action="store_true", help="only those that failed for good")
-    outbox.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most so many")
+    outbox.add_argument("--limit", type=_LIMIT, default=50, metavar="N", help="at most so many")
     outbox.add_argument("--json", action="store_true", help="for machines")
 
     token = command("token", "print a token that lets a browser call once", "token:run")
@@ -105,14 +107,14 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument(
         "--subject", metavar="ID", help="who calls; later calls of the same ID share one room"
     )
-    token.add_argument("--ttl", type=int, metavar="S", help="seconds it is good for")
-    token.add_argument("--max-call", type=int, metavar="S", help="longest call in seconds")
+    token.add_argument("--ttl", type=whole(1), metavar="S", help="seconds it is good for")
+    token.add_argument("--max-call", type=whole(1), metavar="S", help="longest call in seconds")
     token.add_argument("--json", action="store_true", help="for machines")
 
     drain = command("drain", "take no new calls and let the running ones end", "drain:run")
     drain.add_argument("--wait", action="store_true", help="return when no call is left")
     drain.add_argument(
-        "--deadline", type=float, metavar="S", help="goodbyes after S seconds (default: drain_s)"
+        "--deadline", type=seconds, metavar="S", help="goodbyes after S seconds (default: drain_s)"
     )
 
     reload = command("reload", "have the gateway read its configuration again", "reload:run")
@@ -172,10 +174,3 @@ def _run(options: argparse.Namespace) -> int:
 
 def _complain(line: str) -> None:
     print(f"offhook: {' '.join(line.split())}", file=sys.stderr)
-
-
-def _limit(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 500:
-        raise argparse.ArgumentTypeError("must be from 1 to 500")
-    return value

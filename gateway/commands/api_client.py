@@ -6,7 +6,9 @@ import json
 import shutil
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from gateway import api_token
 from gateway.commands.exits import CommandFailed, Exit
@@ -30,7 +32,7 @@ class ApiClient:
     def of(cls, options: argparse.Namespace) -> "ApiClient":
         """The client for the gateway that the options and the configuration name."""
         config, _ = config_file.load(options.config)
-        return cls(options.url or local_url(config.http), _token(config))
+        return cls(gateway_url(options.url, config.http), _token(config))
 
     def get(self, path: str) -> dict[str, Any]:
         return self._ask("GET", path)
@@ -72,11 +74,26 @@ class ApiClient:
                 body = json.load(answer)
         except urllib.error.HTTPError as error:
             raise CommandFailed(_told_by(error)) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
         if not isinstance(body, dict):
             raise CommandFailed(f"what answers at {self._base_url} is not a gateway")
         return body
+
+
+def gateway_url(named: str | None, section: HttpSection) -> str:
+    """Return where the gateway is that `--url` names, else the configured one. Raises `CommandFailed`."""
+    if not named:
+        return local_url(section)
+    with suppress(ValueError):  # a port that is no number, half an IPv6 address
+        parts = urlsplit(named)
+        is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if is_whole and named.isascii() and named.isprintable() and " " not in named:
+            return named
+    raise CommandFailed(
+        f"--url: {named!r} is not the address of a gateway; write it like http://127.0.0.1:8080",
+        Exit.USAGE,
+    )
 
 
 def local_url(section: HttpSection) -> str:

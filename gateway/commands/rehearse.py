@@ -4,13 +4,14 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import secrets
 import sys
 from dataclasses import replace
 from typing import Any
 
 from gateway import log
-from gateway.commands.api_client import ApiClient, local_url
+from gateway.commands.api_client import ApiClient, gateway_url
 from gateway.commands.exits import CommandFailed, Exit
 from gateway.config import Codec, Config
 from gateway.config import file as config_file
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     config, _ = config_file.load(options.config)
     log.set_up(config.gateway.model_copy(update={"log_level": "warning"}), process="rehearse")
     plan = _plan(options, config)
+    _check_folders(options)
     if options.webrtc:
         plan = _over_webrtc(plan, options, config)
     # The composition root brings in the models; not for those who only ask for --help.
@@ -49,9 +51,7 @@ def _plan(options: argparse.Namespace, config: Config) -> Plan:
     host, port = config.sip.host, config.sip.port
     if options.address:
         host, _, given = options.address.partition(":")
-        if given and not given.isdigit():
-            raise CommandFailed(f"--target: {given!r} is not a port", Exit.USAGE)
-        port = int(given or 5060)
+        port = _port(given) if given else 5060
     if options.script is not None:
         script = scripts.load(options.script)
     elif options.say:
@@ -69,13 +69,32 @@ def _plan(options: argparse.Namespace, config: Config) -> Plan:
     )
 
 
+def _check_folders(options: argparse.Namespace) -> None:
+    """Refuse a file that could not be written before the call is made, not after it."""
+    for option, file in (("--record", options.record), ("--plot", options.plot)):
+        if file is not None and (file.is_dir() or not os.access(file.parent, os.W_OK)):
+            raise CommandFailed(
+                f"{option}: {file} cannot be written; name a file in a folder that is there",
+                Exit.USAGE,
+            )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535):
+        raise CommandFailed(
+            f"--target: {text!r} is not a port; write ADDRESS:PORT with a port from 1 to 65535",
+            Exit.USAGE,
+        )
+    return int(text)
+
+
 def _over_webrtc(plan: Plan, options: argparse.Namespace, config: Config) -> Plan:
     """Return the plan of a call over WebRTC, with a token if the gateway's API gives one."""
     if options.address or options.tcp:
         raise CommandFailed("--target and --tcp are for SIP; use --url with --webrtc", Exit.USAGE)
     plan = replace(
         plan,
-        page_url=(options.url or local_url(config.http)).rstrip("/"),
+        page_url=gateway_url(options.url, config.http).rstrip("/"),
         agent=options.agent,
         caller=f"rehearsal-{secrets.token_hex(4)}",
     )

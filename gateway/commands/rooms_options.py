@@ -3,6 +3,8 @@
 import argparse
 from typing import Protocol
 
+from gateway.commands.numbers import whole
+
 CHANNELS = ("sms", "whatsapp", "rcs", "messenger", "email", "telegram", "teams", "webhook")
 """As in `gateway/model/messages.py`, which the command line does not import: --help would pay for it."""
 
@@ -36,7 +38,9 @@ def add_commands(command: _Command) -> None:
 
     rooms = command("rooms", "list conversations, or show one, or speak in one", "rooms:run_list")
     rooms.add_argument("--address", metavar="TEXT", help="only of this person, or with this in it")
-    rooms.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many")
+    rooms.add_argument(
+        "--limit", type=whole(1, 500), default=50, metavar="N", help="at most so many"
+    )
     _shared(rooms)
     parts = rooms.add_subparsers(dest="part", metavar="[show ID | say ID TEXT]")
     show = command("show", "tell one conversation, in order", "rooms:run_show", of=parts)

@@ -9,6 +9,8 @@ from gateway.commands.api_client import ApiClient
 from gateway.commands.exits import CommandFailed, Exit
 
 TEXT_MOST = 16_000
+_BYTES_MOST = 4 * TEXT_MOST
+"""In UTF-8 a character has four bytes at most."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,8 +44,13 @@ def told(sent: dict[str, Any]) -> str:
 def _text(given: str) -> str:
     if given != "-":
         return given
-    text = sys.stdin.read(TEXT_MOST + 1)
-    if len(text) > TEXT_MOST:
+    data = sys.stdin.buffer.read(_BYTES_MOST + 1)
+    try:
+        text = "" if len(data) > _BYTES_MOST else data.decode()
+    except UnicodeDecodeError as error:
+        wrong = "what comes by standard input is not text in UTF-8; convert it"
+        raise CommandFailed(wrong, Exit.USAGE) from error
+    if len(data) > _BYTES_MOST or len(text) > TEXT_MOST:
         raise CommandFailed(f"the text is longer than {TEXT_MOST} characters", Exit.USAGE)
     return text.strip()
 

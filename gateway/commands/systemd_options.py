@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from gateway.commands.numbers import seconds
 from gateway.install.layout import DEFAULT_PREFIX, DEFAULT_USER
 
 DRAIN_S = 3600.0
@@ -31,7 +32,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
         restarting.add_argument("--no-restart", action="store_true", help="let the old one run on")
         restarting.add_argument(
             "--drain",
-            type=float,
+            type=seconds,
             default=DRAIN_S,
             metavar="S",
             help="calls may go on so long before the restart (default: %(default)g)",

@@ -3,6 +3,8 @@
 import argparse
 from typing import Protocol
 
+from gateway.commands.numbers import whole
+
 SCOPES = ("read", "calls", "messages", "tokens", "metrics", "admin")
 """As in `gateway/access/scopes.py`, which the command line does not import: --help would pay for it."""
 
@@ -30,16 +32,11 @@ def add_commands(
         choices=SCOPES,
         help="what it may do; may be given several times; `admin` is everything",
     )
-    create.add_argument("--days", type=_days, metavar="N", help="good for so long (default: ever)")
+    create.add_argument(
+        "--days", type=whole(1, 3660), metavar="N", help="good for so long (default: ever)"
+    )
     listing = command("list", "list them, with their last use", "tokens:run_list", of=parts)
     revoke = command("revoke", "take one away for good", "tokens:run_revoke", of=parts)
     revoke.add_argument("name", metavar="NAME")
     for part in (create, listing):
         part.add_argument("--json", action="store_true", help="for machines")
-
-
-def _days(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 3660:
-        raise argparse.ArgumentTypeError("must be from 1 to 3660")
-    return value

@@ -4,12 +4,12 @@ Both sides are placed by the caller's own media clock, so a distance between the
 experienced: network, jitter buffers and all.
 """
 
-import wave
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from gateway.media.wav import write_stereo_wav
 from gateway.model.frame import FRAME_SAMPLES, RATE_HZ, SAMPLES_PER_MS
 
 ONSET_DBFS = -46.0
@@ -55,12 +55,8 @@ class Recording:
 
     def write(self, path: Path) -> None:
         """Write a stereo WAV: caller left, gateway right. Raises `OSError`."""
-        left, right = self.tracks()
-        with wave.open(str(path), "wb") as out:
-            out.setnchannels(2)
-            out.setsampwidth(2)
-            out.setframerate(RATE_HZ)
-            out.writeframes(np.column_stack([left, right]).astype("<i2").tobytes())
+        left, right = (track.astype("<i2").tobytes() for track in self.tracks())
+        write_stereo_wav(path, left, right)
 
 
 def _loud(track: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:

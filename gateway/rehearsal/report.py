@@ -58,7 +58,7 @@ class Report:
         """Everything that speaks against a pass."""
         found: list[str] = []
         if not self.answered:
-            return (f"the call was not answered ({self.ended})",)
+            return (f"the call was not answered ({self.ended}){_remedy(self.ended)}",)
         if self.greeting_ms is None:
             found.append("no greeting was heard")
         found += [f"the greeting lacks {words!r}" for words in self.greeting_missing]
@@ -75,6 +75,13 @@ class Report:
     def as_json(self) -> dict[str, object]:
         """Return plain data for `--json`."""
         return {**asdict(self), "passed": self.passed, "problems": list(self.problems)}
+
+
+def _remedy(ended: str) -> str:
+    # What nobody answers ends with a 408 of our own (RFC 3261, 8.1.3.1); sip.allow drops without a word.
+    if "(408 " not in ended:
+        return ""
+    return "; start the gateway there (`offhook serve`), and let its sip.allow have this address"
 
 
 _NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -103,11 +110,6 @@ def missing_from(text: str, expected: Sequence[str]) -> tuple[str, ...]:
         )
 
     return tuple(phrase for phrase in expected if not all(present(w) for w in _words(phrase)))
-
-
-def expected_of(script: Script, index: int) -> tuple[str, ...]:
-    """Return what step `index` expects to hear."""
-    return script.steps[index].expect
 
 
 def _ms(value: float | None) -> str:

@@ -1,5 +1,7 @@
 """Tests of gateway/cli.py and gateway/commands: the command line, its output and its exit codes."""
 
+import http.client
+import io
 import json
 import sys
 
@@ -9,8 +11,8 @@ from gateway import __version__, cli
 from gateway.checks.finding import Level, fail, ok, warn
 from gateway.commands import calls
 from gateway.commands import check as check_command
-from gateway.commands.api_client import local_url
-from gateway.commands.exits import Exit
+from gateway.commands.api_client import ApiClient, gateway_url, local_url
+from gateway.commands.exits import CommandFailed, Exit
 from gateway.config import Config, HttpSection
 from gateway.http import calls as api
 from tests.support.fake_http_ports import a_call, a_line
@@ -96,6 +98,92 @@ def test_every_subcommand_has_a_target_that_exists():
 )
 def test_the_gateway_is_reached_where_it_listens(host, url):
     assert local_url(HttpSection(host=host)) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8080", "ftp://localhost", "http://", "http://[::1", "http://a b/", "http://a:0"],
+)
+def test_what_is_no_address_of_a_gateway_is_refused(url):
+    with pytest.raises(CommandFailed, match=r"^--url: .* write it like http://127") as refused:
+        gateway_url(url, HttpSection())
+
+    assert refused.value.code is Exit.USAGE
+
+
+def test_a_gateway_elsewhere_is_named_by_its_url():
+    url = "https://voice.example.com/offhook"
+    assert gateway_url(url, HttpSection()) == url
+    assert gateway_url(None, HttpSection()) == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    "error", [http.client.BadStatusLine("SSH-2.0"), http.client.IncompleteRead(b"{")]
+)
+def test_an_answer_that_is_no_http_is_no_gateway(error, monkeypatch):
+    class NoHttp:
+        def open(self, *_, **__):
+            raise error
+
+    monkeypatch.setattr("gateway.commands.api_client._DIRECT", NoHttp())
+
+    with pytest.raises(CommandFailed, match="no gateway answers at http://a") as failed:
+        ApiClient("http://a", "token").get("/api/v1/calls")
+    assert failed.value.code is Exit.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("calls", "--limit", "many"), "--limit: 'many' is not a whole number, from 1 to 500"),
+        (("rooms", "--limit", "-5"), "--limit: '-5' is not a whole number, from 1 to 500"),
+        (("token", "--ttl", "0"), "--ttl: '0' is not a whole number, 1 or more"),
+        (("drain", "--deadline", "nan"), "--deadline: 'nan' is not a number of seconds, 0 or more"),
+        (
+            ("tokens", "create", "a", "--scope", "read", "--days", "1.5"),
+            "--days: '1.5' is not a whole number, from 1 to 3660",
+        ),
+    ],
+)
+def test_a_wrong_number_is_told_with_those_that_are_taken(arguments, complaint, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+
+    assert ended.value.code == Exit.USAGE
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (b"\xff\xfe", "not text in UTF-8"),
+        ("ä".encode() * 16_001, "longer than 16000 characters"),
+        ("€".encode() * 40_000, "longer than 16000 characters"),
+    ],
+)
+def test_what_cannot_be_a_message_is_not_sent(given, complaint, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given), "utf-8"))
+
+    assert cli.main(["send", "+4930123", "-"]) == Exit.USAGE
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--record", "nowhere/call.wav"), "--record: nowhere/call.wav cannot be written"),
+        (("--plot", "."), "--plot: . cannot be written"),
+        (("--target", "127.0.0.1:99999"), "--target: '99999' is not a port"),
+        (("--webrtc", "--url", "localhost"), "--url: 'localhost' is not the address of a gateway"),
+    ],
+)
+def test_a_rehearsal_that_cannot_be_done_is_refused_before_the_call(
+    arguments, complaint, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["rehearse", *arguments]) == Exit.USAGE
+    assert complaint in capsys.readouterr().err
 
 
 # What people read --------------------------------------------------------------------------------------

@@ -42,6 +42,13 @@ def test_each_problem_is_named() -> None:
     )
 
 
+def test_where_nobody_answers_the_remedy_is_told() -> None:
+    (problem,) = report(answered=False, ended="trunk_failed (408 Request Timeout)").problems
+
+    assert "offhook serve" in problem
+    assert "sip.allow" in problem
+
+
 def test_an_unanswered_call_has_that_one_problem() -> None:
     assert report(answered=False, ended="busy").problems == ("the call was not answered (busy)",)
 
