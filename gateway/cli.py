@@ -55,7 +55,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
 
-    config = commands.add_parser("config", help="print configuration", epilog=_EXIT_CODES)
+    config = commands.add_parser(
+        "config",
+        help="print configuration",
+        description="Print configuration.",
+        epilog=_EXIT_CODES,
+    )
     parts = config.add_subparsers(dest="part", metavar="WHAT", required=True)
     command(
         "example",
@@ -121,7 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     systemd_options.add_command(commands, _EXIT_CODES)
 
-    tokens_options.add_commands(commands, command)
+    tokens_options.add_commands(commands, command, _EXIT_CODES)
 
     rooms_options.add_commands(command)
 

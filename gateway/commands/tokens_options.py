@@ -16,10 +16,15 @@ class _Command(Protocol):
 
 
 def add_commands(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: _Command
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: _Command, end: str
 ) -> None:
     """Add `create`, `list` and `revoke`; `command` adds one subcommand."""
-    group = commands.add_parser("tokens", help="make, list and revoke the named tokens of the API")
+    group = commands.add_parser(
+        "tokens",
+        help="make, list and revoke the named tokens of the API",
+        description="Make, list and revoke the named tokens of the API.",
+        epilog=end,
+    )
     parts = group.add_subparsers(dest="part", metavar="WHAT", required=True)
     create = command(
         "create", "make a token and print it, this once", "tokens:run_create", of=parts

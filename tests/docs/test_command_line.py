@@ -1,15 +1,17 @@
 """The command line as an operator meets it: installed, quick, with help for everything."""
 
+import argparse
 import json
 import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway import __version__
+from gateway import __version__, cli
 
 ROOT = Path(__file__).parents[2]
 HELP_S = 0.3
@@ -21,31 +23,22 @@ def offhook(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "",
-        "serve",
-        "check",
-        "config",
-        "config example",
-        "calls",
-        "hangup",
-        "outbox",
-        "token",
-        "send",
-        "rooms",
-        "rooms show",
-        "rooms say",
-        "rehearse",
-    ],
-)
+def commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]:
+    """Yield every command with its parts, "" for the program itself."""
+    yield before
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from commands(inner, f"{before} {name}".strip())
+
+
+@pytest.mark.parametrize("command", list(commands(cli.build_parser())))
 def test_every_command_has_help_with_the_exit_codes(command):
     done = offhook(*command.split(), "--help")
 
     assert done.returncode == 0
     assert done.stdout.startswith(f"usage: offhook{' ' if command else ''}{command}")
-    assert "exit codes:" in done.stdout or "exit code" in done.stdout
+    assert "exit codes:" in done.stdout
 
 
 def test_help_comes_at_once():
