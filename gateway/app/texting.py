@@ -64,8 +64,6 @@ log = logging.getLogger(__name__)
 SETTLE_LOOK_S = 0.1
 AFTER_CALLS_S = 5.0
 """How long the end waits for the fallback to look at the last calls."""
-LAST_MESSAGES_S = 3.0
-"""And then for its messages to leave: the next start may be far."""
 
 
 class TextSide:

@@ -11,7 +11,6 @@ RECEIVED = "received"
 """The status of a message that somebody wrote to us."""
 
 _WAY = (MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
-_WAITING = (MessageStatus.QUEUED, MessageStatus.SENDING)
 _FAILED = (MessageStatus.FAILED, MessageStatus.DEAD)
 
 Count = Callable[[str, str], None]

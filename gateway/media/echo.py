@@ -70,11 +70,6 @@ def is_echo(played: bytes, heard: bytes) -> bool:
     return finding.likeness >= ECHO_LIKENESS and finding.other_ms < OVER_MS
 
 
-def echo_likeness(played: bytes, heard: bytes) -> float:
-    """Return the share of energy in `heard` that `played` explains, 0…1; see `compare`."""
-    return compare(played, heard).likeness
-
-
 def compare(played: bytes, heard: bytes) -> EchoFinding:
     """Compare what was heard with what was played around that time (both PCM16 mono 16 kHz).
 

@@ -11,7 +11,6 @@ While a clear is on its way to the leg nothing is queued behind it, so what it c
 """
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -373,8 +372,3 @@ class PlayoutLedger:
             interrupted=interrupted,
             is_estimate=is_estimate,
         )
-
-
-def actions_of(steps: Sequence[Step]) -> list[Action]:
-    """Return only what is to be done to the leg."""
-    return [step for step in steps if isinstance(step, PlayAudio | PutMark | ClearPlayout)]

@@ -6,7 +6,6 @@ from pathlib import Path
 from gateway.config import Config
 from gateway.errors import GatewayError
 from gateway.model.browser_calls import BrowserOffer
-from gateway.model.endpoint import Endpoint
 from gateway.model.ids import new_call_id
 from tests.support.browser_endpoint import browser_config, browser_endpoint
 from tests.support.browser_peer import BrowserPeer
@@ -68,10 +67,6 @@ class BrowserHarness:
             ticks=self.recorder,
         )
         self.far_ends: list[BrowserFarEnd] = []
-
-    @property
-    def as_endpoint(self) -> Endpoint:
-        return self.endpoint
 
     async def start(self) -> None:
         await self.endpoint.start()

@@ -136,16 +136,6 @@ def heard(page: Page) -> Samples:
     return np.frombuffer(data, dtype="<i2").astype(np.float64)
 
 
-def ear_started_ms(page: Page) -> float:
-    """Return when the first sample of `heard` arrived; milliseconds since the epoch."""
-    return float(page.evaluate("window.offhookEars[0].startedMs"))
-
-
-def clicked_ms(page: Page) -> float:
-    """Return when the page was first clicked on; milliseconds since the epoch."""
-    return float(page.evaluate("window.offhookClickedMs"))
-
-
 _STATISTICS = """async () => {
   const found = [];
   for (const peer of window.offhookPeers) {

@@ -1,17 +1,15 @@
-// Listens to what the page is sent: every remote audio track, as PCM16 at 16 kHz, with the page's clock.
+// Listens to what the page is sent: every remote audio track, as PCM16 at 16 kHz.
 // A script processor and not a worklet: a worklet's module would have to be let in by the page's policy.
 (() => {
   const RATE_HZ = 16000;
   const ears = [];
-  window.offhookEars = ears;
 
   function listen(track) {
     const context = new AudioContext({ sampleRate: RATE_HZ });
     const source = context.createMediaStreamSource(new MediaStream([track]));
     const tap = context.createScriptProcessor(2048, 1, 1);
-    const ear = { parts: [], startedMs: null };
+    const ear = { parts: [] };
     tap.onaudioprocess = ({ inputBuffer }) => {
-      ear.startedMs ??= performance.timeOrigin + performance.now();
       const samples = inputBuffer.getChannelData(0);
       const pcm = new Int16Array(samples.length);
       for (let i = 0; i < samples.length; i++) {
@@ -49,9 +47,4 @@
       this.addEventListener("track", ({ track }) => listen(track));
     }
   };
-
-  window.addEventListener("click", (event) => {
-    // The first click on anything that calls; the page's own clock, comparable with the gateway's.
-    window.offhookClickedMs ??= performance.timeOrigin + event.timeStamp;
-  }, { capture: true });
 })();

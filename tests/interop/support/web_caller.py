@@ -46,7 +46,6 @@ class WebCaller:
         self._target = f"{url}#{token}" if token else url
         self._origin = origin
         self._heard = bytearray()
-        self._heard_from_s: float | None = None
         self._waiting = bytearray()
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
@@ -104,11 +103,6 @@ class WebCaller:
         with self._lock:
             return np.frombuffer(bytes(self._heard), dtype="<i2").astype(np.float64)
 
-    @property
-    def heard_from_s(self) -> float | None:
-        """Monotonic time of the first sample of `heard`."""
-        return self._heard_from_s
-
     def told(self, kind: str) -> list[dict[str, Any]]:
         """Return the messages of a type."""
         return [message for message in list(self.messages) if message.get("type") == kind]
@@ -151,7 +145,6 @@ class WebCaller:
             with self._lock:
                 pcm = bytes(self._waiting[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
                 del self._waiting[:FRAME_BYTES]
-                self._heard_from_s = self._heard_from_s or time.monotonic()
                 self._heard += line.take()
             line.send(pcm)
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from gateway.media.echo import compare, echo_likeness, is_echo
+from gateway.media.echo import compare, is_echo
 from tests.support.hearing import babble
 
 RATE_HZ = 16_000
@@ -45,7 +45,7 @@ def test_an_echo_is_an_echo_at_any_level_and_delay(gain_db, delay_ms):
     heard = line(echo(OURS, gain_db, delay_ms))
 
     assert is_echo(pcm(OURS), heard)
-    assert echo_likeness(pcm(OURS), heard) > 0.8
+    assert compare(pcm(OURS), heard).likeness > 0.8
 
 
 def test_an_inverted_echo_is_an_echo():
@@ -58,7 +58,7 @@ def test_another_voice_is_not(seed, seconds):
     heard = line(talk(seed, seconds))
 
     assert not is_echo(pcm(OURS), heard)
-    assert echo_likeness(pcm(OURS), heard) < 0.5
+    assert compare(pcm(OURS), heard).likeness < 0.5
 
 
 @pytest.mark.parametrize("gain_db", [-10, -20, -30])
@@ -113,7 +113,7 @@ def test_long_audio_is_looked_at_in_pieces():
 )
 def test_where_there_is_nothing_to_compare_it_is_no_echo(played, heard):
     assert not is_echo(played, heard)
-    assert echo_likeness(played, heard) == 0.0
+    assert compare(played, heard).likeness == 0.0
 
 
 def test_comfort_noise_alone_is_no_echo():

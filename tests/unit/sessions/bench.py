@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -498,7 +498,3 @@ class Bench:
     def cause(self) -> HangupCause:
         ((_, cause, _),) = self.recorder.ended
         return cause
-
-
-def facts_of(entries: Iterable[Entry]) -> list[Mapping[str, object]]:
-    return [entry.facts for entry in entries]
