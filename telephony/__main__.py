@@ -4,13 +4,13 @@ import argparse
 import faulthandler
 import logging
 import os
-import socket
 import sys
 from pathlib import Path
 
 from gateway import log
 from gateway.config import Config
 from gateway.errors import GatewayError
+from gateway.link.sockets import inherited_link
 from telephony.native_output import NativeOutput
 
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = Config.model_validate_json(file.read())
     log.set_up(config.gateway, process="telephony")
     logger = logging.getLogger("telephony")
-    link = socket.socket(fileno=options.link_fd)
+    link = inherited_link(options.link_fd)
     output = NativeOutput()
     output.open()
     try:

@@ -4,12 +4,12 @@ import argparse
 import asyncio
 import faulthandler
 import logging
-import socket
 import sys
 
 from gateway import log
 from gateway.config import Config
 from gateway.errors import GatewayError
+from gateway.link.sockets import inherited_link
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     # They tell of every check and packet; what matters of it we tell ourselves.
     for name in ("aioice", "aiortc"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    link = socket.socket(fileno=options.link_fd)
+    link = inherited_link(options.link_fd)
     try:
         # Heavy and possibly missing: only once the arguments are known to be right.
         from webrtc.worker import Worker

@@ -4,11 +4,11 @@ import argparse
 import asyncio
 import faulthandler
 import logging
-import socket
 import sys
 
 from gateway import log
 from gateway.config import Config
+from gateway.link.sockets import inherited_link
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
     async def serve() -> None:
-        await CallerWorker(socket.socket(fileno=options.link_fd)).run()
+        await CallerWorker(inherited_link(options.link_fd)).run()
 
     asyncio.run(serve())
     return 0
