@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.config import OverloadSection
+from gateway.load.meters import LatenessMeter
+from gateway.load.watch import LoadWatch
 from gateway.metrics import Metrics
 from gateway.model.hangup import HangupCause
 from gateway.model.messages import MessageStatus
@@ -38,8 +41,10 @@ def told() -> dict[str, set[str]]:
     """Return every name that `/metrics` can have, with the labels of its family."""
     metrics = Metrics()
     Vitals(metrics.registry, _Store())
+    registry = metrics.registry
+    LoadWatch(OverloadSection(), ticks=LatenessMeter(), speech_queue=lambda: 0.0, registry=registry)
     labels: dict[str, set[str]] = {}
-    for collector in list(metrics.registry._collector_to_names):
+    for collector in list(registry._collector_to_names):
         own = set(getattr(collector, "_labelnames", ()))
         for family in collector.collect():
             found = own | {name for sample in family.samples for name in sample.labels}
