@@ -1,9 +1,15 @@
 """The gateway as its HTTP server sees it, in memory."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from gateway.access.verifier import Verifier
 from gateway.errors import CallNotFound, StoreError
 from gateway.http.ports import Archive, Check, LiveCalls, Readiness
+from gateway.http.server import build_app
 from gateway.store.call_filter import EVERY_CALL, CallFilter
 from gateway.store.records import CallRecord, TimelineLine
 
@@ -59,6 +65,13 @@ class FakeGateway:
     hung_up: list[str] = field(default_factory=list)
     fails: Exception | None = None
     """What every read raises."""
+
+    def app(self, token: str | Verifier = "t" * 40, **more: Any) -> web.Application:
+        """Return the gateway's HTTP application with this behind it, for a test to add routes to."""
+        registry = CollectorRegistry()
+        return build_app(
+            token=token, live=self, readiness=self, archive=self, registry=registry, **more
+        )
 
     def states(self) -> dict[str, str]:
         return dict(self.live)

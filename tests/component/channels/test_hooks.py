@@ -4,13 +4,11 @@ import json
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from prometheus_client import CollectorRegistry
 
 from gateway.channels.keywords import Keyword
 from gateway.channels.reception import KeywordAnswer
 from gateway.channels.webhook_signature import key_of, sign
 from gateway.http.hooks import ProgramHooks, TelegramHook
-from gateway.http.server import build_app
 from gateway.model.messages import Channel, MessageStatus
 from tests.support.fake_http_ports import FakeGateway
 from tests.support.fake_reception import FakeReception
@@ -24,13 +22,7 @@ class Rig:
     def __init__(self):
         self.reception = FakeReception()
         gateway = FakeGateway()
-        app = build_app(
-            token="t" * 32,
-            live=gateway,
-            readiness=gateway,
-            archive=gateway,
-            registry=CollectorRegistry(),
-        )
+        app = gateway.app()
         ProgramHooks(self.reception, [KEY], clock=lambda: NOW).add_routes(app)
         TelegramHook(self.reception, "s3cret", "@desk", clock=lambda: NOW).add_routes(app)
         self.client = TestClient(TestServer(app))

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
 from gateway.channels.http_client import basic_authorization
@@ -15,7 +14,6 @@ from gateway.channels.media_folder import MediaFolder
 from gateway.channels.media_intake import MediaIntake
 from gateway.errors import ProviderUnavailable, StoreError
 from gateway.http import media as media_routes
-from gateway.http.server import build_app
 from gateway.model.messages import Channel, InboundMessage, Media
 from gateway.store import media, room_lines
 from gateway.store.media import MediaStatus
@@ -107,9 +105,7 @@ async def test_a_picture_is_kept_told_of_and_served_with_the_token_only(rig):
     assert rig.folder.path(file.media_id).stat().st_mode & 0o777 == 0o600
 
     gateway = FakeGateway()
-    app = build_app(
-        token=TOKEN, live=gateway, readiness=gateway, archive=gateway, registry=CollectorRegistry()
-    )
+    app = gateway.app(TOKEN)
     media_routes.add_routes(app, rig.database, rig.folder)
     async with TestClient(TestServer(app)) as client:
         headers = {"Authorization": f"Bearer {TOKEN}"}

@@ -6,7 +6,6 @@ from collections import Counter
 
 import pytest
 from aiohttp.test_utils import TestServer
-from prometheus_client import CollectorRegistry
 
 from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
@@ -14,7 +13,6 @@ from gateway.channels.outbox.retry import RetryPolicy
 from gateway.channels.twilio.transport import TwilioTransport
 from gateway.config.twilio import TwilioSection
 from gateway.http.peer import Peers
-from gateway.http.server import build_app
 from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
 from gateway.model.messages import Channel, MessageStatus, OutboundMessage
@@ -42,13 +40,7 @@ async def rig(tmp_path):
     async with TwilioStandIn(public_url=PUBLIC) as twilio:
         reception = ReceiptsToOutbox()
         gateway = FakeGateway()
-        app = build_app(
-            token="t" * 32,
-            live=gateway,
-            readiness=gateway,
-            archive=gateway,
-            registry=CollectorRegistry(),
-        )
+        app = gateway.app()
         TwilioWebhooks(
             reception,
             PublicUrl(PUBLIC, Peers()),

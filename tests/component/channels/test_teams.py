@@ -6,14 +6,12 @@ import time
 import jwt
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from prometheus_client import CollectorRegistry
 
 from gateway.channels.keywords import Keyword
 from gateway.channels.openid_keys import AGAIN_S, RETRY_S, OpenIdKeys
 from gateway.channels.teams import TeamsTransport
 from gateway.channels.teams_token import TeamsTokenCheck
 from gateway.config.channels import TeamsSection
-from gateway.http.server import build_app
 from gateway.http.teams import TeamsHook
 from gateway.model.messages import Channel
 from gateway.store import reply_routes
@@ -46,13 +44,7 @@ class Rig:
         self.keys = OpenIdKeys(connector.url, timeout_s=2.0, clock=lambda: self.now_s)
         check = TeamsTokenCheck(self.keys, app_id=APP_ID, issuer=ISSUER)
         gateway = FakeGateway()
-        app = build_app(
-            token="t" * 32,
-            live=gateway,
-            readiness=gateway,
-            archive=gateway,
-            registry=CollectorRegistry(),
-        )
+        app = gateway.app()
         TeamsHook(self.reception, check, self._remember).add_routes(app)
         self.client = TestClient(TestServer(app))
 

@@ -2,12 +2,11 @@
 
 import pytest
 from aiohttp.test_utils import TestServer
-from prometheus_client import CollectorRegistry
 
 from gateway.channels.keywords import Keyword
 from gateway.channels.reception import KeywordAnswer
 from gateway.http.peer import Peers
-from gateway.http.server import BODY_MOST, build_app
+from gateway.http.server import BODY_MOST
 from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
 from gateway.model.messages import Channel, MessageStatus
@@ -26,13 +25,7 @@ class Rig:
         self.reception = FakeReception()
         self.twilio = TwilioStandIn(public_url=signed_for)
         gateway = FakeGateway()
-        app = build_app(
-            token="t" * 32,
-            live=gateway,
-            readiness=gateway,
-            archive=gateway,
-            registry=CollectorRegistry(),
-        )
+        app = gateway.app()
         TwilioWebhooks(
             self.reception,
             PublicUrl(public_url, Peers(trusted)),

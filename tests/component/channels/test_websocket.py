@@ -14,10 +14,8 @@ from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.channels.websocket import CLIENTS_OF_ONE, FRAMES_MOST, PAGE, Client, WebSocketHub
 from gateway.errors import ProviderUnavailable
-from gateway.http.server import build_app
 from gateway.http.webrtc.tokens import TokenSigner
 from gateway.http.websocket import BAD_FRAMES_MOST, PROTOCOL, TEXTS_PER_MINUTE, WebSocketDoor
-from gateway.metrics import Metrics
 from gateway.model.messages import Channel
 from gateway.model.text_agent import TextReply
 from gateway.rooms.hooks import Hooks, Point
@@ -86,9 +84,7 @@ class Rig:
         )
         self.signer = TokenSigner(SECRET)
         fake = FakeGateway(live={}, records=[], lines=[], parts=[])
-        app = build_app(
-            token=TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-        )
+        app = fake.app(TOKEN)
         door = WebSocketDoor(
             self.hub, reception, self.signer, agents=lambda: {"desk"}, default_agent=lambda: "desk"
         )

@@ -9,11 +9,10 @@ import pytest
 from gateway import api_token, cli
 from gateway.commands.exits import Exit
 from gateway.config import Config, GatewaySection, HttpSection
-from gateway.http.server import HttpServer, build_app
+from gateway.http.server import HttpServer
 from gateway.http.webrtc.desk import Desk
 from gateway.http.webrtc.routes import add_routes
 from gateway.http.webrtc.tokens import TokenSigner
-from gateway.metrics import Metrics
 from tests.support.fake_browser_calls import FakeBrowserCalls
 from tests.support.fake_http_ports import FakeGateway, a_call, a_line
 
@@ -36,13 +35,7 @@ async def offhook(fake, tmp_path, monkeypatch, capsys):
     # A proxy must not be asked for this machine, nor be shown the token.
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     config = Config(gateway=GatewaySection(data_dir=tmp_path), http=HttpSection(port=0))
-    app = build_app(
-        token=api_token.ensure(config),
-        live=fake,
-        readiness=fake,
-        archive=fake,
-        registry=Metrics().registry,
-    )
+    app = fake.app(api_token.ensure(config))
     calls = FakeBrowserCalls()
     add_routes(app, Desk(config, SIGNER, calls, calls), {})
     server = HttpServer(config.http, app)

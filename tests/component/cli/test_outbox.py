@@ -10,8 +10,7 @@ from gateway.channels.outbox.outbox import Outbox
 from gateway.commands.exits import Exit
 from gateway.config import Config, GatewaySection, HttpSection
 from gateway.http import outbox as routes
-from gateway.http.server import HttpServer, build_app
-from gateway.metrics import Metrics
+from gateway.http.server import HttpServer
 from tests.support.direct_database import DirectDatabase
 from tests.support.fake_http_ports import FakeGateway
 from tests.support.fake_transport import REFUSED, FakeTransport
@@ -30,13 +29,7 @@ async def offhook(tmp_path, monkeypatch, capsys):
     await settled(outbox)
     config = Config(gateway=GatewaySection(data_dir=tmp_path), http=HttpSection(port=0))
     fake = FakeGateway(live={}, records=[], lines=[])
-    app = build_app(
-        token=api_token.ensure(config),
-        live=fake,
-        readiness=fake,
-        archive=fake,
-        registry=Metrics().registry,
-    )
+    app = fake.app(api_token.ensure(config))
     routes.add_routes(app, outbox)
     server = HttpServer(config.http, app)
     port = await server.start()

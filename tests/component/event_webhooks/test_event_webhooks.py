@@ -22,7 +22,6 @@ from gateway.event_webhooks.herald import Herald
 from gateway.event_webhooks.postman import PAUSES_S, Postman, pause_after
 from gateway.event_webhooks.webhooks import EventWebhooks
 from gateway.http import event_webhooks as routes
-from gateway.http.server import build_app
 from gateway.metrics import Metrics
 from gateway.model.events import EndpointKind, Offered
 from gateway.model.hangup import HangupCause
@@ -276,9 +275,7 @@ async def test_an_event_is_given_up_in_the_end(database, url, program, answers, 
 async def test_what_was_given_up_is_listed_and_told_again(database, url, program):
     fake = FakeGateway()
     hooks = webhooks(database, url, tries=1, events=(EventType.CALL_STARTED,))
-    app = build_app(
-        token="t" * 40, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-    )
+    app = fake.app()
     routes.add_routes(app, hooks)
     program.answers = [web.Response(status=500)]
     await hooks.start()

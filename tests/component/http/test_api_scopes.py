@@ -11,8 +11,7 @@ from gateway.access.verifier import Verifier
 from gateway.config import Config, HttpSection
 from gateway.http import access
 from gateway.http.route_scopes import API_PREFIX, ROUTE_SCOPES, scope_of
-from gateway.http.server import HttpServer, build_app
-from gateway.metrics import Metrics
+from gateway.http.server import HttpServer
 from tests.support.fake_http_ports import FakeGateway, a_call
 from tests.support.whole_application import everything_on, whole_application
 
@@ -85,14 +84,7 @@ class Api:
         self.table = TokenTable(data_dir)
         self.section = HttpSection(port=0, metrics_need_token=True)
         fake = FakeGateway(live={"c_2": "conversing"}, records=[a_call("c_2")])
-        app = build_app(
-            token=Verifier("f" * 40, self.table),
-            live=fake,
-            readiness=fake,
-            archive=fake,
-            registry=Metrics().registry,
-            section=self.section,
-        )
+        app = fake.app(Verifier("f" * 40, self.table), section=self.section)
         access.keep_use(app, self.table)
         self.server = HttpServer(self.section, app)
         self.port = 0

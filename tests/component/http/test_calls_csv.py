@@ -9,8 +9,6 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.cdr import COLUMNS
 from gateway.http.calls_csv import PAGE
-from gateway.http.server import build_app
-from gateway.metrics import Metrics
 from gateway.store.call_filter import EVERY_CALL
 from tests.support.fake_http_ports import FakeGateway, a_call
 
@@ -41,9 +39,7 @@ def fake():
 
 @pytest.fixture
 async def client(fake):
-    app = build_app(
-        token=TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-    )
+    app = fake.app(TOKEN)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with TestClient(TestServer(app), headers=headers) as client:
         yield client

@@ -13,8 +13,6 @@ from gateway.errors import AssetError
 from gateway.http.console import data, events, page
 from gateway.http.console.sign_in import COOKIE, HEADER, SECURE_COOKIE, ConsoleSignIn
 from gateway.http.ports import Check
-from gateway.http.server import build_app
-from gateway.metrics import Metrics
 from tests.support.fake_http_ports import FakeGateway, a_call
 
 TOKEN = "t" * 40
@@ -70,13 +68,7 @@ async def client(clock, named):
         lines=[],
         parts=[Check(name="sip", ok=False, detail="worker is down")],
     )
-    app = build_app(
-        token=Verifier(TOKEN, named),
-        live=fake,
-        readiness=fake,
-        archive=fake,
-        registry=Metrics().registry,
-    )
+    app = fake.app(Verifier(TOKEN, named))
     parts = Parts()
     events.add_routes(app, EventBus())
     data.add_routes(app, board=parts, readiness=fake, vitals=parts, config=lambda: Config())
@@ -194,14 +186,7 @@ async def test_behind_tls_the_cookie_is_for_this_host_alone(clock):
     from gateway.config import HttpSection
 
     fake = FakeGateway()
-    app = build_app(
-        token=TOKEN,
-        live=fake,
-        readiness=fake,
-        archive=fake,
-        registry=Metrics().registry,
-        section=HttpSection(trusted_proxies=("127.0.0.0/8",)),
-    )
+    app = fake.app(TOKEN, section=HttpSection(trusted_proxies=("127.0.0.0/8",)))
     ConsoleSignIn(SignIns(lasts_s=60, clock=clock), mask_pii=False).add_to(app)
     async with TestClient(TestServer(app)) as client:
         headers = {"Authorization": f"Bearer {TOKEN}", "X-Forwarded-Proto": "https"}

@@ -10,8 +10,7 @@ import pytest
 from gateway.config import HttpSection
 from gateway.console.bus import EventBus
 from gateway.http.console import events
-from gateway.http.server import HttpServer, build_app
-from gateway.metrics import Metrics
+from gateway.http.server import HttpServer
 from tests.support.fake_http_ports import FakeGateway
 
 TOKEN = "t" * 40
@@ -27,9 +26,7 @@ def bus():
 @pytest.fixture
 async def server(bus):
     fake = FakeGateway()
-    app = build_app(
-        token=TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-    )
+    app = fake.app(TOKEN)
     events.add_routes(app, bus)
     server = HttpServer(HttpSection(port=0), app)
     server.port = await server.start()

@@ -17,14 +17,13 @@ from gateway.channels import webhook_signature
 from gateway.config import Config, HttpSection
 from gateway.http.hooks import ProgramHooks, TelegramHook
 from gateway.http.peer import Peers
-from gateway.http.server import HttpServer, build_app
+from gateway.http.server import HttpServer
 from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.webhooks import TwilioWebhooks
 from gateway.http.webrtc import page
 from gateway.http.webrtc.desk import Desk
 from gateway.http.webrtc.routes import add_routes
 from gateway.http.webrtc.tokens import TokenSigner
-from gateway.metrics import Metrics
 from tests.support.fake_browser_calls import FakeBrowserCalls
 from tests.support.fake_http_ports import FakeGateway, a_call, a_line
 from tests.support.fake_reception import FakeReception
@@ -62,9 +61,7 @@ class Served:
             records=[a_call("c_1")],
             lines=[a_line(number) for number in range(1, 4)],
         )
-        app = build_app(
-            token=TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-        )
+        app = fake.app(TOKEN)
         calls = FakeBrowserCalls()
         config = Config.model_validate(
             {

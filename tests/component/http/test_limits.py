@@ -9,17 +9,14 @@ from aiohttp import web
 
 from gateway.config import HttpSection
 from gateway.http import guards, server
-from gateway.http.server import BODY_MOST, HEADER_MOST, HttpServer, build_app
-from gateway.metrics import Metrics
+from gateway.http.server import BODY_MOST, HEADER_MOST, HttpServer
 from tests.support.fake_http_ports import FakeGateway
 
 
 @contextlib.asynccontextmanager
 async def serving(**section):
     fake = FakeGateway()
-    app = build_app(
-        token="t" * 40, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-    )
+    app = fake.app()
 
     async def takes(request: web.Request) -> web.Response:
         return web.json_response({"bytes": len(await request.read())})

@@ -9,8 +9,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
 from gateway.http import outbox as routes
-from gateway.http.server import build_app
-from gateway.metrics import Metrics
 from tests.support.direct_database import DirectDatabase
 from tests.support.fake_http_ports import FakeGateway
 from tests.support.fake_transport import REFUSED, FakeTransport
@@ -36,9 +34,7 @@ async def outbox():
 @pytest.fixture
 async def client(outbox):
     fake = FakeGateway(live={}, records=[], lines=[], parts=[])
-    app = build_app(
-        token=TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-    )
+    app = fake.app(TOKEN)
     routes.add_routes(app, outbox)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with TestClient(TestServer(app), headers=headers) as client:

@@ -5,8 +5,6 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.errors import RecordingNotRunning
 from gateway.http import recordings as routes
-from gateway.http.server import build_app
-from gateway.metrics import Metrics
 from gateway.recording.library import Library
 from tests.support.fake_http_ports import FakeGateway
 
@@ -49,9 +47,7 @@ async def client(tmp_path):
     (tmp_path / "c_live.wav.part").write_bytes(b"live")
     (tmp_path / "c_done.wav").write_bytes(b"RIFF sound")
     fake = FakeGateway()
-    app = build_app(
-        token=TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-    )
+    app = fake.app(TOKEN)
     routes.add_routes(app, Desk(Library(tmp_path)))
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with TestClient(TestServer(app), headers=headers) as client:

@@ -4,8 +4,6 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.http import room_rules
-from gateway.http.server import build_app
-from gateway.metrics import Metrics
 from gateway.model.messages import Channel
 from gateway.rooms.call_rules import CallRules
 from gateway.store import room_lines
@@ -25,9 +23,7 @@ class Rig:
             )
         )
         fake = FakeGateway(live={}, records=[], lines=[], parts=[])
-        app = build_app(
-            token=TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-        )
+        app = fake.app(TOKEN)
         room_rules.add_routes(
             app, self.database, agents=lambda: {"desk", "night"}, on_change=self.rules.refresh
         )

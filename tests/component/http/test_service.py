@@ -10,9 +10,8 @@ import pytest
 from gateway.config import HttpSection
 from gateway.errors import ConfigError, GatewayError
 from gateway.http import service
-from gateway.http.server import HttpServer, build_app
+from gateway.http.server import HttpServer
 from gateway.http.service import DrainReport, ReloadReport
-from gateway.metrics import Metrics
 from tests.support.fake_http_ports import FakeGateway
 
 TOKEN = "t" * 40
@@ -53,9 +52,7 @@ def operations() -> Operations:
 @pytest.fixture
 async def client(operations: Operations) -> AsyncIterator[aiohttp.ClientSession]:
     fake = FakeGateway()
-    app = build_app(
-        token=TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-    )
+    app = fake.app(TOKEN)
     service.add_routes(app, operations)
     server = HttpServer(HttpSection(port=0), app)
     port = await server.start()

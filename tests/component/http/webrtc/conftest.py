@@ -6,12 +6,11 @@ import aiohttp
 import pytest
 
 from gateway.config import Config, GatewaySection, HttpSection
-from gateway.http.server import HttpServer, build_app
+from gateway.http.server import HttpServer
 from gateway.http.webrtc.desk import Desk
 from gateway.http.webrtc.page import StaticFile
 from gateway.http.webrtc.routes import add_routes
 from gateway.http.webrtc.tokens import TokenSigner
-from gateway.metrics import Metrics
 from tests.support.fake_browser_calls import FakeBrowserCalls
 from tests.support.fake_http_ports import FakeGateway
 
@@ -56,9 +55,7 @@ async def desk(calls, webrtc, http, tmp_path):
 @pytest.fixture
 async def port(desk):
     fake = FakeGateway()
-    app = build_app(
-        token=API_TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-    )
+    app = fake.app(API_TOKEN)
     add_routes(app, desk, FILES)
     server = HttpServer(HttpSection(port=0), app)
     yield await server.start()

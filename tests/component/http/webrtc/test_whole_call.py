@@ -9,7 +9,7 @@ import pytest
 
 from gateway.config import AgentBase, Config, GatewaySection, GreetingSection, HttpSection
 from gateway.endpoints.browser import BrowserEndpoint
-from gateway.http.server import HttpServer, build_app
+from gateway.http.server import HttpServer
 from gateway.http.webrtc.desk import Desk
 from gateway.http.webrtc.routes import add_routes
 from gateway.metrics import Metrics
@@ -77,9 +77,7 @@ async def house(tmp_path):
         config = Config(gateway=GatewaySection(data_dir=tmp_path))
         house = House(config)
         fake = FakeGateway()
-        app = build_app(
-            token=API_TOKEN, live=fake, readiness=fake, archive=fake, registry=Metrics().registry
-        )
+        app = fake.app(API_TOKEN)
         add_routes(app, house.desk, {})
         server = HttpServer(HttpSection(port=0), app)
         port = await server.start()
