@@ -14,24 +14,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from gateway.media.wav import write_wav
 from gateway.model.frame import RATE_HZ
+from tests.browser.support.chromium import ALWAYS, GRANTING
 from tests.interop.gateway.matching import find, loud_part
 
 Samples = npt.NDArray[np.float64]
 PROGRAM = "chromium"
 EAR = Path(__file__).parent.parent / "support" / "ear.js"
-
-_ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-)
-_ALLOW = "--use-fake-ui-for-media-stream"
 _DENY = "--use-fake-ui-for-media-stream=deny"
 PAGE_BOUND_MS = 15_000
 HEARD_WELL, HEARD_AT_ALL = 0.75, 0.45
@@ -110,7 +98,7 @@ class CallingBrowser:
 
     def _arguments(self) -> list[str]:
         settings = self._settings
-        arguments = [*_ARGUMENTS, _DENY if settings.is_refused else _ALLOW, *settings.arguments]
+        arguments = [*ALWAYS, _DENY if settings.is_refused else GRANTING, *settings.arguments]
         if settings.microphone is not None:
             arguments.append(f"--use-file-for-fake-audio-capture={settings.microphone}%noloop")
         if settings.secure_origins:

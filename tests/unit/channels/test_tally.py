@@ -40,13 +40,6 @@ def rig():
     return Rig()
 
 
-@pytest.fixture
-def database():
-    made = DirectDatabase()
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize(
     ("before", "after", "counted"),
     [
