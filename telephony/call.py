@@ -64,7 +64,6 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._owner = owner
         self._port: LegPort | None = None
         self._media_index = -1
-        self._connected_slot = -1
         self._is_dead = False
         self._is_closed = False
         self._counters = StreamCounters()

@@ -69,7 +69,6 @@ class UserAgent:
         self._host = config.sip.public_address or config.sip.host
         self._switchboard = switchboard
         self._batch = batch
-        self._on_marks = on_marks
         self._endpoint = pj.Endpoint()
         self._calls: SlotRegistry[SipCall] = SlotRegistry()
         self._account: InboundAccount | None = None

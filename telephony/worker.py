@@ -51,7 +51,6 @@ class Worker:
         self, config: Config, sock: socket.socket, *, config_file: Path | None = None
     ) -> None:
         """`config_file` is read again when the gateway asks for it."""
-        self._config = config
         self._config_file = config_file
         sip = config.sip
         self._inbox: deque[Callable[[float], None]] = deque()

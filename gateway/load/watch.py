@@ -52,7 +52,6 @@ class LoadWatch:
             Signal.SPEECH_QUEUE: min(float(section.speech_waiting), FULL_SHARE * speech_room),
         }
         self._shedder = Shedder(hot_s=section.hot_s, cool_s=section.cool_s, now_s=clock())
-        self._pressure = Pressure({})
         self._because: Signal | None = None
         self._task: asyncio.Task[None] | None = None
         self._state_gauge = Gauge(

@@ -20,7 +20,6 @@ from gateway.rehearsal.script import Script, StepKind
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
-_END_BOUND_S = 5.0
 _START, _END = "start", "end"
 
 

@@ -95,7 +95,6 @@ class GatewayProcess:
     """One gateway, from start to end. `start` raises `RuntimeError` with the end of its log."""
 
     def __init__(self, directory: Path, greeting_file: Path) -> None:
-        self._directory = directory
         self._log = directory / "gateway.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.sip_port = free_port(socket.SOCK_DGRAM)

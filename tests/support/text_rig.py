@@ -143,7 +143,3 @@ class TextRig:
     def taken(self, address: str) -> list[Taken]:
         """Return what Twilio took for an address."""
         return [item for item in self.twilio.taken if item.to == address]
-
-
-async def _no_call(_room_id: str, _message: object) -> bool:
-    return False
