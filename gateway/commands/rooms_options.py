@@ -5,8 +5,12 @@ from typing import Protocol
 
 from gateway.commands.numbers import whole
 
-CHANNELS = ("sms", "whatsapp", "rcs", "messenger", "email", "telegram", "teams", "webhook")
-"""As in `gateway/model/messages.py`, which the command line does not import: --help would pay for it."""
+VOICE = "voice"
+WRITTEN = (
+    *("sms", "whatsapp", "rcs", "messenger", "email", "telegram", "teams", "webhook"),
+    "websocket",
+)
+"""As in `gateway/model/addresses.py`, which the command line does not import: --help would pay for it."""
 
 
 class _Command(Protocol):
@@ -20,7 +24,7 @@ def add_commands(command: _Command) -> None:
     send = command("send", "write to somebody", "send:run")
     send.add_argument("to", metavar="TO", help="+4915123456789, ann@example.org, telegram:7, …")
     send.add_argument("text", metavar="TEXT", help="what to write; - reads it from standard input")
-    send.add_argument("--channel", choices=CHANNELS, help="how (default: as TO looks, SMS)")
+    send.add_argument("--channel", choices=WRITTEN, help="how (default: as TO looks, SMS)")
     send.add_argument("--from", dest="sender", metavar="ADDRESS", help="our number or address")
     send.add_argument("--template", metavar="SID", help="send this approved template (HX…)")
     send.add_argument(
@@ -49,7 +53,11 @@ def add_commands(command: _Command) -> None:
     say = command("say", "have the agent say a line, or write it", "rooms:run_say", of=parts)
     say.add_argument("room_id", metavar="ID", help="the room, as `offhook rooms` shows it")
     say.add_argument("text", metavar="TEXT", help="spoken while a call goes on, written otherwise")
-    say.add_argument("--channel", choices=CHANNELS, help="write it there, call or no call")
+    say.add_argument(
+        "--channel",
+        choices=(VOICE, *WRITTEN),
+        help="write it there, call or no call; voice: say it, or nothing",
+    )
     for part in (show, say):
         _shared(part)
 

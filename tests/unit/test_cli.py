@@ -10,13 +10,16 @@ from collections.abc import Iterator
 import pytest
 
 from gateway import __version__, cli
+from gateway.access.scopes import Scope
 from gateway.checks.finding import Level, fail, ok, warn
-from gateway.commands import calls
+from gateway.commands import calls, rooms_options, tokens_options
 from gateway.commands import check as check_command
 from gateway.commands.api_client import ApiClient, gateway_url, local_url
 from gateway.commands.exits import CommandFailed, Exit
 from gateway.config import Config, HttpSection
 from gateway.http import calls as api
+from gateway.model.addresses import WRITTEN
+from gateway.model.messages import Channel
 from tests.support.fake_http_ports import a_call, a_line
 
 
@@ -87,6 +90,12 @@ def test_every_subcommand_has_a_target_that_exists():
     for target in targets:
         module, _, function = target.partition(":")
         assert callable(getattr(importlib.import_module(f"gateway.commands.{module}"), function))
+
+
+def test_the_options_take_what_the_gateway_takes():
+    assert set(rooms_options.WRITTEN) == {channel.value for channel in WRITTEN}
+    assert rooms_options.VOICE == Channel.VOICE
+    assert list(tokens_options.SCOPES) == [scope.value for scope in Scope]
 
 
 @pytest.mark.parametrize(

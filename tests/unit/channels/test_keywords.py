@@ -1,3 +1,5 @@
+"""What STOP, START and HELP are, however they are written, and what is none of them."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
