@@ -76,7 +76,9 @@ def _step(line: str, where: str) -> Step:
             except ValueError:
                 wait_s = -1.0
             if not 0 <= wait_s <= 120:
-                raise ConfigError(f"{where}: {rest.strip()!r} is not a time of 0 to 120 seconds")
+                raise ConfigError(
+                    f"{where}: {rest.strip()!r} is not a time of 0 to 120 seconds; write wait: 2.5"
+                )
             return Step(StepKind.WAIT, wait_s=wait_s)
     if line.startswith("!"):
         return Step(StepKind.INTERRUPT, line[1:].strip())
@@ -93,7 +95,9 @@ def parse(text: str, source: str = "script") -> Script:
         if not line or line.startswith("#"):
             continue
         if len(line) > MAX_TEXT:
-            raise ConfigError(f"{where}: the line is longer than {MAX_TEXT} characters")
+            raise ConfigError(
+                f"{where}: the line is longer than {MAX_TEXT} characters; cut it in two"
+            )
         if line.startswith(">"):
             words = line[1:].strip()
             if not words:
@@ -109,7 +113,7 @@ def parse(text: str, source: str = "script") -> Script:
             raise ConfigError(f"{where}: '!' needs the words to say")
         steps.append(step)
         if len(steps) > MAX_LINES:
-            raise ConfigError(f"{source}: more than {MAX_LINES} steps")
+            raise ConfigError(f"{source}: more than {MAX_LINES} steps; cut the script in two")
     if not steps:
         raise ConfigError(
             f"{source}: nothing to say; write one line for each thing the caller says"
@@ -122,6 +126,8 @@ def load(path: Path) -> Script:
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}; name a script's file"
+        ) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 text") from error
+        raise ConfigError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
