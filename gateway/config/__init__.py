@@ -7,11 +7,19 @@ name the file, the key, the value and the remedy.
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from gateway import directories
+from gateway.config.agents import AgentBase as AgentBase
+from gateway.config.agents import AgentSection as AgentSection
+from gateway.config.agents import EarlySpeech as EarlySpeech
+from gateway.config.agents import EchoAgent as EchoAgent
+from gateway.config.agents import FaqEntry as FaqEntry
+from gateway.config.agents import LlmAgent as LlmAgent
+from gateway.config.agents import ReceptionistAgent as ReceptionistAgent
+from gateway.config.agents import default_agents
 from gateway.config.channels import ChannelsSection
 from gateway.config.console import ConsoleSection
 from gateway.config.event_webhooks import EventWebhookSection
@@ -25,7 +33,6 @@ from gateway.config.tracing import TracingSection
 from gateway.config.trunks import DiallingSection, TrunkSection
 from gateway.config.twilio import TwilioSection
 from gateway.config.webrtc import WebrtcSection
-from gateway.model.addresses import parse_address
 
 
 class LogFormat(StrEnum):
@@ -186,14 +193,6 @@ class GreetingSection(Section):
     """Most speech kept while the gate is closed; when full the oldest is forgotten."""
 
 
-class EarlySpeech(StrEnum):
-    """What happens to speech while the greeting plays."""
-
-    HOLD = "hold"
-    DROP = "drop"
-    BARGE_IN = "barge_in"
-
-
 class TurnsSection(Section):
     """Turn taking, for all agents that converse by voice."""
 
@@ -227,107 +226,6 @@ class TurnsSection(Section):
         return self
 
 
-class AgentBase(Section):
-    """What every agent has."""
-
-    greeting: str = "Hello, thank you for calling. How can I help you?"
-    greeting_file: Path | None = None
-    """A WAV file (PCM16, mono) to play instead of rendering `greeting`; its words stay `greeting`."""
-    early_speech: EarlySpeech = EarlySpeech.HOLD
-    barge_in: bool = True
-    """Whether callers may interrupt the agent (after the greeting)."""
-    goodbye: str = "Thank you for calling. Goodbye."
-    reprompt: str = "Are you still there?"
-    apology: str = "I am sorry, something went wrong on our side. Please call again later."
-
-
-class FaqEntry(Section):
-    """One question, with other wordings, and its answer."""
-
-    questions: tuple[str, ...] = Field(min_length=1)
-    answer: str = Field(min_length=1)
-
-
-class ReceptionistAgent(AgentBase):
-    """Answers from an FAQ and takes messages; needs no language model."""
-
-    kind: Literal["receptionist"] = "receptionist"
-    business: str = "Offhook"
-    faq: tuple[FaqEntry, ...] = (
-        FaqEntry(
-            questions=("When are you open?", "What are your opening hours?", "Are you open today?"),
-            answer="We are open Monday to Friday from nine to five.",
-        ),
-        FaqEntry(
-            questions=("Where are you?", "What is your address?", "How do I get to you?"),
-            answer="You can find our address on our web site.",
-        ),
-        FaqEntry(
-            questions=("Who are you?", "Am I talking to a robot?", "What is this number?"),
-            answer="I am an automated receptionist. I answer questions and take messages.",
-        ),
-    )
-    faq_threshold: float = Field(default=0.3, ge=0, le=1)
-    """Cosine similarity from which an FAQ entry counts as the answer."""
-    deliver_to: tuple[str, ...] = ()
-    """Where messages that it takes are sent, such as `email:desk@example.org`; none: they stand in the timeline."""
-    texts_answers: bool = True
-    """Whether callers who ask for it get the last answer as a text."""
-
-    @field_validator("deliver_to")
-    @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for address in value:
-            parse_address(address)
-        return value
-
-
-class EchoAgent(AgentBase):
-    """Plays back what it hears; for testing lines."""
-
-    kind: Literal["echo"]
-    greeting: str = "This is the echo test. Everything you say comes back to you."
-
-
-class LlmAgent(AgentBase):
-    """Converses through any OpenAI-compatible chat-completions URL."""
-
-    kind: Literal["llm"]
-    base_url: str = "http://127.0.0.1:11434/v1"
-    model: str = Field(min_length=1)
-    api_key_file: Path | None = None
-    """File with the key; or the variable OFFHOOK_LLM_API_KEY."""
-    instructions: str = (
-        "You are a friendly receptionist on the telephone. Answer in short sentences."
-    )
-    temperature: float = Field(default=0.6, ge=0, le=2)
-    max_tokens: int = Field(default=300, ge=16, le=4096)
-    timeout_s: float = Field(default=15.0, ge=1, le=120)
-    history_lines: int = Field(default=40, ge=2, le=400)
-    tools: tuple[
-        Literal["end_call", "send_message", "transfer_call", "pause_recording", "resume_recording"],
-        ...,
-    ] = ("end_call",)
-    filler: str = "One moment, please."
-    second_base_url: str = ""
-    """Asked when the first URL fails."""
-    second_model: str = ""
-
-    @field_validator("base_url", "second_base_url")
-    @classmethod
-    def _url(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/")
-
-
-AgentSection = Annotated[ReceptionistAgent | EchoAgent | LlmAgent, Field(discriminator="kind")]
-
-
-def _default_agents() -> dict[str, AgentSection]:
-    return {"receptionist": ReceptionistAgent(), "echo": EchoAgent(kind="echo")}
-
-
 class NumberSection(Section):
     """Which agent answers a dialled number."""
 
@@ -356,7 +254,7 @@ class Config(Section):
     trunks: dict[str, TrunkSection] = Field(default_factory=dict)
     dialling: DiallingSection = Field(default_factory=DiallingSection)
     console: ConsoleSection = Field(default_factory=ConsoleSection)
-    agents: dict[str, AgentSection] = Field(default_factory=_default_agents)
+    agents: dict[str, AgentSection] = Field(default_factory=default_agents)
     numbers: tuple[NumberSection, ...] = (
         NumberSection(number="echo", agent="echo"),
         NumberSection(number="*", agent="receptionist"),
