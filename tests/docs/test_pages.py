@@ -9,6 +9,7 @@ from gateway.config import Config
 from gateway.config.changes import LIVE
 from gateway.config.problems import _known_keys
 from gateway.http.route_scopes import ROUTE_SCOPES
+from gateway.sessions.state import SessionState
 from tests.docs.test_monitoring import TOLD
 
 ROOT = Path(__file__).parents[2]
@@ -68,3 +69,7 @@ def test_every_key_that_a_reload_takes_up_is_named():
     named = set(re.findall(r"`([\w.*]+)`", told[0]))
 
     assert {key.removeprefix("gateway.") for key in LIVE} | {"trunks.*.networks"} <= named
+
+
+def test_the_states_of_a_call_are_told_in_order():
+    assert f"\n{' → '.join(SessionState)}\n" in TEXTS[ROOT / "README.md"]
