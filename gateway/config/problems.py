@@ -15,6 +15,7 @@ from gateway.config import Config
 _SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
 _USERINFO = re.compile(r"(\w+://)[^/\s@]+@")
 _SHOWN_MOST = 60
+_KEY_FIRST = re.compile(r"[a-z][\w.]*: ")
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -90,7 +91,13 @@ def explain(error: ErrorDetails, data: Mapping[str, Any]) -> Problem:
     if kind == "value_error":
         wrong, _, remedy = str(context.get("error", error["msg"])).partition("; ")
         remedy = remedy or _default_remedy(path, data)
+        if not path:
+            # What several sections must agree on names the key itself.
+            key, _, wrong = wrong.partition(": ") if _KEY_FIRST.match(wrong) else ("", "", wrong)
         return Problem(key=key, value=value if path else "", wrong=wrong, remedy=remedy)
+    if kind == "tuple_type" and isinstance(error.get("input"), Mapping):
+        wrong, remedy = "is one table where a list of them belongs", f"write [[{key}]]"
+        return Problem(key=key, value=value, wrong=wrong, remedy=remedy)
     if kind == "union_tag_invalid":
         key, value = f"{key}.kind", f'"{context.get("tag", "")}"'
     expected = _EXPECTED.get(kind)

@@ -70,6 +70,25 @@ def test_what_cannot_be_read_at_all_is_told_too(text, told, place):
         config_file.load(write(place / "a.toml", text))
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[numbers]\nnumber = "5"', r"a\.toml:1: numbers = .*one table .* write \[\[numbers\]\]"),
+        (
+            '[sip]\n[[numbers]]\nnumber = "5"\nagent = "x"',
+            r"a\.toml:2: numbers: '5' goes to agent 'x'",
+        ),
+        (
+            '[webrtc]\nanonymous_agents = ["x"]',
+            r"a\.toml:2: webrtc\.anonymous_agents: there is no agent 'x'; agents are: echo, recep",
+        ),
+    ],
+)
+def test_what_sections_must_agree_on_is_told_with_its_line(text, told, place):
+    with pytest.raises(ConfigProblems, match=told):
+        config_file.load(write(place / "a.toml", text))
+
+
 def test_a_mistake_is_one_line_whatever_is_in_it(place):
     with pytest.raises(ConfigProblems) as refused:
         config_file.load(write(place / "a.toml", 'http.host = 5\nhttp.port = "\u2028\\n"'))
