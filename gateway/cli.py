@@ -5,7 +5,9 @@ Everything heavier than argparse is imported by the subcommand that needs it.
 """
 
 import argparse
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -145,6 +147,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that is not for Unicode shows a question mark for what it has not.
+        sys.stdout.reconfigure(errors="replace")
     try:
         return _run(build_parser().parse_args(arguments))
     except CommandFailed as error:
@@ -154,8 +159,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output has gone (`offhook calls | head`): that is no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return Exit.OK
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _complain(f"{error.filename or 'the output'}: no space is left to write it; make room")
+        _give_up_output()
+        return Exit.FAILED
+
+
+def _give_up_output() -> None:
+    """Keep the interpreter from trying again, at its end, to write what it could not."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(options: argparse.Namespace) -> int:

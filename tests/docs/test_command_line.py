@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -91,6 +92,32 @@ def test_output_may_be_cut_off_by_its_reader():
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_output_that_finds_no_room_is_told():
+    argv = [sys.executable, "-m", "gateway", "config", "example"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            argv, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == "offhook: the output: no space is left to write it; make room\n"
+
+
+@pytest.mark.parametrize("command", ["calls --help", "config example"])
+def test_a_terminal_without_unicode_is_written_to_as_well_as_it_can(command):
+    argv = [sys.executable, "-m", "gateway", *command.split()]
+    done = subprocess.run(
+        argv,
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        cwd=ROOT,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"?" in done.stdout
 
 
 BAD = """
