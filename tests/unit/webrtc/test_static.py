@@ -1,35 +1,14 @@
-"""The call page's files: its modules pass node's tests, and nothing in it breaks the page's own policy."""
+"""The call page's files: all are used and served, and the page keeps to its own policy."""
 
-import os
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
-
-import pytest
 
 from gateway.http.webrtc import page
 
 ROOT = Path(__file__).parents[3]
 STATIC = ROOT / "webrtc" / "static"
 MODULES = sorted(STATIC.glob("*.js"))
-STYLES = sorted(STATIC.glob("*.css"))
-NODE_TESTS = sorted((Path(__file__).parent / "static").glob("*.test.mjs"))
-LONGEST_FILE = 400
-
-
-@pytest.mark.parametrize("path", NODE_TESTS, ids=lambda path: path.name.removesuffix(".test.mjs"))
-def test_modules_in_node(path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        if os.environ.get("REQUIRE_INTEROP"):
-            pytest.fail("node is not installed")
-        pytest.skip("node is not installed")
-    done = subprocess.run(
-        [node, "--test", str(path)], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 class _Page(HTMLParser):
@@ -56,26 +35,6 @@ def test_page_has_nothing_inline_and_asks_only_for_files_that_are_there() -> Non
     for link in parsed.links:
         assert link.startswith("webrtc/static/"), "relative, so that a path before it does no harm"
         assert (STATIC / link.removeprefix("webrtc/static/")).is_file()
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
-def test_module_imports_only_files_beside_it_and_writes_no_markup(path: Path) -> None:
-    text = path.read_text()
-    for target in re.findall(r'(?:from|import)\s+"([^"]+)"', text):
-        assert target.startswith("./")
-        assert (STATIC / target).is_file(), target
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text)
-    assert text.startswith("/**"), "a module says first what it is for"
-
-
-@pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
-def test_style_asks_for_nothing_from_elsewhere(path: Path) -> None:
-    assert not re.search(r"@import|url\(", path.read_text())
-
-
-@pytest.mark.parametrize("path", [*MODULES, *STYLES], ids=lambda path: path.name)
-def test_files_are_of_one_concept(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGEST_FILE
 
 
 def test_no_module_is_without_use() -> None:
