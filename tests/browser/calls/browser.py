@@ -1,7 +1,6 @@
 """A person at Debian's Chromium who calls the real gateway: what is said is a sound file, what is heard is kept."""
 
 import base64
-import shutil
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from gateway.media.wav import write_wav
 from gateway.model.frame import RATE_HZ
-from tests.browser.support.chromium import ALWAYS, GRANTING
+from tests.browser.support.chromium import ALWAYS, GRANTING, chromium_program
 from tests.interop.gateway.matching import find, loud_part
 
 Samples = npt.NDArray[np.float64]
-PROGRAM = "chromium"
 EAR = Path(__file__).parent.parent / "support" / "ear.js"
 _DENY = "--use-fake-ui-for-media-stream=deny"
 PAGE_BOUND_MS = 15_000
@@ -107,13 +105,13 @@ class CallingBrowser:
         return arguments
 
     def _program(self) -> str:
-        program = shutil.which(PROGRAM)
-        assert program is not None, f"{PROGRAM} is not installed"
         if not self._settings.netns:
-            return program
+            return chromium_program()
         # Playwright speaks to it through pipes, which know no namespaces.
         wrapper = self._directory / "chromium-in-namespace"
-        wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {self._settings.netns} {program} "$@"\n')
+        wrapper.write_text(
+            f'#!/bin/sh\nexec ip netns exec {self._settings.netns} {chromium_program()} "$@"\n'
+        )
         wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
         return str(wrapper)
 

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from gateway.channels.webhook_signature import key_of, sign
-from tests.browser.console.browser import start_browser
+from tests.browser.support.chromium import QUIET, chromium_program
 from tests.interop.gateway.conftest import (
     SETTINGS,
     WideWords,
@@ -112,7 +112,7 @@ def playwright(wide_words: WideWords) -> Iterator[Playwright]:  # rendered befor
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    browser = start_browser(playwright)
+    browser = playwright.chromium.launch(executable_path=chromium_program(), args=list(QUIET))
     yield browser
     browser.close()
 

@@ -1,6 +1,7 @@
 """Starts Debian's Chromium for a test, and opens pages that fail the test if the page itself fails."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,19 +10,27 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
-ALWAYS = (
+QUIET = (
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
-    "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream",
 )
+"""For pages without sound."""
+ALWAYS = (*QUIET, "--disable-quic", "--use-fake-device-for-media-stream")
+"""For pages that call."""
 GRANTING = "--use-fake-ui-for-media-stream"
 REFUSING = "--deny-permission-prompts"
+
+
+def chromium_program() -> str:
+    """Return where it is; without it the tests are skipped, unless none may be."""
+    found = shutil.which("chromium")
+    assert found is not None, "chromium is not installed"
+    return found
 
 
 @dataclass
@@ -33,14 +42,16 @@ class Chromium:
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, program: Path, *, microphone: Path | None) -> AsyncIterator["Chromium"]:
+    async def started(cls, *, microphone: Path | None) -> AsyncIterator["Chromium"]:
         """Start one; without a microphone the browser refuses it."""
         arguments = [*ALWAYS, REFUSING]
         if microphone is not None:
             sound = f"--use-file-for-fake-audio-capture={microphone}%noloop"
             arguments = [*ALWAYS, GRANTING, sound]
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=str(program), args=arguments)
+            browser = await playwright.chromium.launch(
+                executable_path=chromium_program(), args=arguments
+            )
             yield cls(browser)
             await browser.close()
 
