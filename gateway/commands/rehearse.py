@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace, config: Config) -> Plan:
     host, port = config.sip.host, config.sip.port
+    if not (config.sip.enabled or options.address or options.webrtc):
+        raise CommandFailed("sip.enabled is false; use --webrtc, or name a --target", Exit.USAGE)
     if options.address:
         host, _, given = options.address.partition(":")
         port = _port(given) if given else 5060

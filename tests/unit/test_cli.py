@@ -197,6 +197,13 @@ def test_a_rehearsal_that_cannot_be_done_is_refused_before_the_call(
     assert complaint in capsys.readouterr().err
 
 
+def test_a_gateway_without_sip_is_not_phoned_by_sip(capsys, tmp_path):
+    (tmp_path / "a.toml").write_text("sip.enabled = false")
+
+    assert cli.main(["rehearse", "--config", str(tmp_path / "a.toml")]) == Exit.USAGE
+    assert "sip.enabled is false; use --webrtc" in capsys.readouterr().err
+
+
 # What people read --------------------------------------------------------------------------------------
 
 
