@@ -1,9 +1,6 @@
-"""What recognition returns, and the seam of who recognises."""
+"""What recognition returns."""
 
 from dataclasses import dataclass
-from typing import Protocol
-
-from gateway.model.speech import Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +17,3 @@ class Transcript:
     @property
     def is_empty(self) -> bool:
         return not self.text
-
-
-class Recogniser(Protocol):
-    """Turns speech into words."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def transcribe(self, pcm: bytes, urgency: Urgency = Urgency.TURN) -> Transcript:
-        """Recognise PCM16 mono 16 kHz. Raises `ProviderUnavailable` or `ProviderRefused`."""

@@ -27,15 +27,13 @@ _TURN_WINDOW_BYTES = 8 * RATE_HZ * SAMPLE_BYTES
 
 
 class SpeechPool:
-    """All local speech models of the gateway. Lives on the event loop; also a `Recogniser`.
+    """All local speech models of the gateway. Lives on the event loop; also the `Ears` of conversations.
 
     Every job raises `ProviderUnavailable` when the pool is not running, when too many jobs wait
     (the least urgent is turned away), when the job takes over `job_timeout_s` in a worker, or when
     two workers died of it; and `ProviderRefused` for arguments that can never work. Time in the
     queue is not bounded here: cancel (`asyncio.timeout`) what is no longer wanted.
     """
-
-    name = "whisper-tiny.en"
 
     def __init__(
         self,

@@ -68,10 +68,6 @@ class TurnTaker:
         return self._state
 
     @property
-    def overlap(self) -> Overlap:
-        return self._overlap
-
-    @property
     def is_floor_free(self) -> bool:
         """Whether the agent may begin to speak: no speech is waiting to be judged."""
         return self._state is TurnState.IDLE
