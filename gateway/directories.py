@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from gateway.errors import ConfigError
+
 _NAME = "offhook"
 
 
@@ -11,7 +13,7 @@ def state() -> Path:
     """systemd's StateDirectory if given, else the user's data directory."""
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    base = os.environ.get("XDG_DATA_HOME") or _home() / ".local" / "share"
     return Path(base) / _NAME
 
 
@@ -26,8 +28,18 @@ def built() -> Path:
     """`OFFHOOK_CACHE`, or the user's cache directory: what the set-up builds and fetches, by whomever it runs."""
     if given := os.environ.get("OFFHOOK_CACHE"):
         return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    base = os.environ.get("XDG_CACHE_HOME") or _home() / ".cache"
     return Path(base) / _NAME
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise ConfigError(
+            "this user has no home directory; set HOME, or gateway.data_dir, gateway.cache_dir "
+            "and the variable OFFHOOK_CACHE"
+        ) from error
 
 
 def models() -> Path:

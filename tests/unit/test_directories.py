@@ -1,4 +1,4 @@
-"""Where models are looked for, as a service and otherwise."""
+"""Where things are kept, as a service and otherwise."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway import directories
+from gateway.errors import ConfigError
 
 
 @pytest.fixture
@@ -31,3 +32,13 @@ def test_a_cache_that_is_named_goes_before(
     (installed / "share" / "models").mkdir(parents=True)
     monkeypatch.setenv("OFFHOOK_CACHE", str(tmp_path / "named"))
     assert directories.models() == tmp_path / "named" / "models"
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "OFFHOOK_CACHE", "STATE_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+
+    for place in (directories.state, directories.built):
+        with pytest.raises(ConfigError, match="no home directory; set HOME, or gateway"):
+            place()
