@@ -40,6 +40,12 @@ ONLY_IN = {
     "aioice": {"webrtc/ice.py"},
     "av": {"webrtc/caller/line.py"},
     "audioop": set(),
+    # Whose package sees to it that ONNX Runtime tells nobody.
+    "onnxruntime": {
+        "agents/local/onnx.py",
+        "agents/local/piper_model.py",
+        "agents/local/smart_turn.py",
+    },
     "pylibsrtp": {"webrtc/peer.py"},
 }
 """Library → the files that may import it: everything else is testable without."""
