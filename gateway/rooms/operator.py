@@ -233,7 +233,7 @@ def _shown(wanted: Wanted) -> str:
     """Return the words that the timeline shows of a message."""
     if wanted.text or wanted.template is None:
         return wanted.text
-    return f"[template {wanted.template.content_sid}]"
+    return text_lines.template_line(wanted.template)
 
 
 def _room_and_known(

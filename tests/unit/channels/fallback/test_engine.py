@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from sqlalchemy import insert, select
@@ -19,18 +19,26 @@ from gateway.model.messages import (
     Channel,
     ChannelCapabilities,
     InboundMessage,
+    Media,
     MessageStatus,
     Receipt,
     SendFailed,
+    Template,
 )
-from gateway.rooms.letters import Letters
+from gateway.rooms.letters import Letters, message_id
 from gateway.rooms.timeline import Entry, Kind
 from gateway.store import inbox, people, room_lines
+from gateway.store.outbox_writes import get
 from gateway.store.schema import calls, timeline
 from gateway.store.schema_messages import messages
 from tests.support.messages import outbound
 
 OURS, PERSON = "+493012345678", "+4915123456789"
+WORDLESS = (
+    "We wrote to you, but it did not arrive. You can answer this message. "
+    "Or call from your browser: https://call.example/{room}"
+)
+FILE = f"{WORDLESS}\nhttps://x.example/a.png"
 NOON = 1_763_722_800.0  # in Berlin
 
 
@@ -277,6 +285,47 @@ async def test_a_reply_that_failed_is_sent_by_the_next_channel_once(bench):
     assert (message.channel, message.text) == (Channel.SMS, "42")
     assert message.cause == "fallback:message:m_7#1"
     assert bench.decisions() == ["sms"]
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "written"),
+    [
+        ("", {"media": (Media(url="https://x.example/a.png", content_type="image/png"),)}, FILE),
+        ("[template HX1]", {"template": Template(content_sid="HX1")}, WORDLESS),
+        (
+            "Our plan",
+            {"media": (Media(url="https://x.example/a.png", content_type="image/png"),)},
+            "Our plan\nhttps://x.example/a.png",
+        ),
+        ("Hello", {"template": Template(content_sid="HX1")}, "Hello"),
+    ],
+)
+async def test_what_had_no_words_is_told_in_others_and_files_as_links(bench, text, more, written):
+    bench.provider.codes = {Channel.WHATSAPP: "63024"}
+    room_id = bench.call(HangupCause.AGENT_HUNG_UP, said=True)
+    message = outbound(7, room_id=room_id, channel=Channel.WHATSAPP, recipient=PERSON, text=text)
+    await bench.outbox.accept(replace(message, sender=OURS, **more))
+    await asyncio.sleep(5)
+    (message,) = bench.provider.taken
+    assert (message.channel, message.template) == (Channel.SMS, None)
+    assert message.text == written.replace("{room}", room_id)
+
+
+async def test_a_variable_of_a_template_is_one_line(database):
+    bench = Bench(database)
+    bench.provider.codes = {Channel.WHATSAPP: "63016"}
+    await bench.open(
+        order=["whatsapp"], templates={"whatsapp": "HX1"}, template_variables={"1": "{text}"}
+    )
+    room_id = bench.call(HangupCause.AGENT_HUNG_UP, said=True)
+    more = {"channel": Channel.WHATSAPP, "sender": OURS, "recipient": PERSON}
+    await bench.outbox.accept(
+        outbound(7, room_id=room_id, text="One.\n\n\tTwo.     Three.", **more)
+    )
+    await asyncio.sleep(5)
+    template = bench.database.run(lambda c: get(c, message_id("fallback:message:m_7#1")))
+    assert template.message.template.variables == {"1": "One. Two. Three."}
+    await bench.outbox.close(0.0)
 
 
 async def test_a_receipt_of_failure_long_after_goes_on_too(bench):
