@@ -145,13 +145,15 @@ class Operator:
         Raises `RoomNotFound`, `MessageError` or `StoreError`.
         """
         cause = _cause(key)
+        is_written = await self._letters.text_of(cause) is not None
+        # Nothing is waited for from here until the line is remembered: the same request may come twice at once.
         earlier = self._spoken.get(cause)
         if earlier is not None:
             if (earlier[0], earlier[1].room_id) != (text, room_id):
                 raise KeyReused("this idempotency key was used for another line")
             return Sent(room_id=room_id, call_id=earlier[1].call_id, is_duplicate=True)
         call = self._calls.in_room(room_id) if channel is None else None
-        if call is None or await self._letters.text_of(cause) is not None:
+        if call is None or is_written:
             return await self._write(room_id, text, channel, cause)
         spoken = Sent(room_id=room_id, call_id=call.call_id)
         self._remember(cause, text, spoken)

@@ -315,12 +315,14 @@ class TextDesk:
                     reply = await agent.answer_streaming(turn, stream.chunk)
                 else:
                     reply = await agent.answer(turn)
-        except (GatewayError, TimeoutError) as error:
+        except Exception as error:
+            # A mistake of the agent's, too: tried again it would fail again, and hold up the room for ever.
             if stream is not None:
                 stream.fail()
             log.warning(
                 "an agent failed in writing",
                 extra={"room_id": room_id, "agent": agent.name, "reason": repr(error)},
+                exc_info=not isinstance(error, GatewayError | TimeoutError),
             )
             return TextReply(text=agent.apology)
         if reply.notes:
