@@ -126,6 +126,18 @@ def attempts(connection: Connection, message_id: str) -> list[AttemptRecord]:
     ]
 
 
+def is_of_another(
+    connection: Connection, *, provider: str, provider_id: str, message_id: str
+) -> bool:
+    """Whether what a provider took under an id is another message than this one."""
+    query = select(message_attempts.c.message_id).where(
+        message_attempts.c.provider == provider,
+        message_attempts.c.provider_id == provider_id,
+        message_attempts.c.message_id != message_id,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def counts(connection: Connection) -> dict[MessageStatus, int]:
     """Return how many messages there are of each status."""
     query = select(messages.c.status, func.count()).group_by(messages.c.status)

@@ -17,6 +17,7 @@ from gateway.model.messages import (
     TakesKey,
     Transport,
 )
+from gateway.store import outbox_reads as reads
 from gateway.store import outbox_writes as writes
 from gateway.store.message_records import MessageRecord
 from gateway.store.message_states import Trigger
@@ -223,9 +224,20 @@ class Delivery:
                 )
             )
             return Result(after, Health.FAILS)
-        if found is None:
+        if found is None or await self._is_of_another(item, found):
             return None
         return await self._taken(item.message_id, found)
+
+    async def _is_of_another(self, item: Item, found: Accepted) -> bool:
+        """Whether it is the message before this one, which said the same a moment earlier."""
+        return await self._database.read(
+            lambda connection: reads.is_of_another(
+                connection,
+                provider=self._transport.provider,
+                provider_id=found.provider_id,
+                message_id=item.message_id,
+            )
+        )
 
     async def _give_up(self, record: MessageRecord, code: str, detail: str) -> Result:
         at = self._clock()

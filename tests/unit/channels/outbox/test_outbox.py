@@ -234,6 +234,24 @@ async def test_an_attempt_that_did_not_arrive_is_made_again(desk):
     assert desk.outcomes() == ["unknown", "taken"]
 
 
+async def test_the_same_words_a_moment_before_do_not_count_as_this_message(desk):
+    class ByWords(FindingTransport):
+        async def find(self, message, *, since):
+            same = [number for number, one in enumerate(self.taken) if one.text == message.text]
+            return Accepted(provider_id=f"SM{same[-1]}") if same else None
+
+    broken = SendFailed("broken", "connection reset", may_retry=True, is_unknown=True)
+    transport = ByWords([Accepted(provider_id="SM0"), broken, Accepted(provider_id="SM1")])
+    outbox = await desk.open(transport)
+
+    for number in (1, 2):
+        await outbox.accept(outbound(number, text="Yes."))
+    await asyncio.sleep(60)
+
+    assert transport.taken_ids == ["m_1", "m_2"]
+    assert desk.outcomes(2) == ["unknown", "taken"]
+
+
 async def test_a_provider_that_does_not_tell_is_asked_again_but_sent_nothing(desk):
     transport = FindingTransport(["lost"])
     transport.find_steps.extend([LATER, LATER])
