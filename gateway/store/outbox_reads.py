@@ -60,11 +60,15 @@ def recover(connection: Connection, *, at: float, settle_s: float) -> list[Pendi
     return pending
 
 
-def untold(connection: Connection, *, limit: int) -> list[MessageRecord]:
+def untold(connection: Connection, *, after_seq: int = 0, limit: int) -> list[MessageRecord]:
     """Return messages that failed and of which nobody has taken note, oldest first."""
     query = (
         select(messages)
-        .where(messages.c.status.in_(_FAILED), messages.c.told_at.is_(None))
+        .where(
+            messages.c.status.in_(_FAILED),
+            messages.c.told_at.is_(None),
+            messages.c.seq > after_seq,
+        )
         .order_by(messages.c.seq)
         .limit(limit)
     )

@@ -483,6 +483,23 @@ async def test_failures_are_told_until_somebody_takes_note_across_lives(desk):
     assert told == ["m_1"] * 3
 
 
+async def test_many_failures_are_told_at_once_whatever_cannot_be_told(desk):
+    told = set()
+
+    async def on_failed(record):
+        if record.seq <= 120:
+            raise RuntimeError("never")
+        told.add(record.seq)
+
+    transport = FakeTransport(takes_s=0.0)
+    transport.always = REFUSED
+    outbox = await desk.open(transport, on_failed=on_failed)
+    for number in range(1, 401):
+        await outbox.accept(outbound(number, recipient=f"+4917{number}"))
+    await asyncio.sleep(10)
+    assert told == set(range(121, 401))
+
+
 async def test_a_failure_that_a_receipt_reports_is_told(desk):
     outbox = await desk.open(FakeTransport())
     await outbox.accept(outbound())
