@@ -122,7 +122,12 @@ class TextSide:
             pending_most=config.outbox.waiting_most,
         )
         self.letters = Letters(
-            store, self.outbox, self._split, clock=time.time, has_buttons=self._has_buttons
+            store,
+            self.outbox,
+            self._split,
+            clock=time.time,
+            has_buttons=self._has_buttons,
+            capabilities=self.outbox.capabilities,
         )
         self.fallback = Fallback(
             store,

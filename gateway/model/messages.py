@@ -32,6 +32,10 @@ class ChannelCapabilities:
     text_limit: int
     """Longest text of one message, in characters; longer ones are split."""
     media: bool = False
+    media_most: int = 10
+    """Files of one message; more go in further ones."""
+    caption_limit: int | None = None
+    """Longest text beside a file, in UTF-16 units; a longer one goes before it. None: as without a file."""
     buttons: bool = False
     templates: bool = False
     receipts: bool = False

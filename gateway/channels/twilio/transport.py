@@ -32,13 +32,23 @@ TRIAL_PREFIX = "Sent from your Twilio trial account - "
 _CAPABILITIES = {
     # Limits: 21617; https://www.twilio.com/docs/messaging/channels
     Channel.SMS: ChannelCapabilities(text_limit=1600, media=True, receipts=True),
+    # WhatsApp and Messenger: one file; Meta takes a caption of 1,024.
     Channel.WHATSAPP: ChannelCapabilities(
-        text_limit=1600, media=True, buttons=True, templates=True, receipts=True, typing=True
+        text_limit=1600,
+        media=True,
+        media_most=1,
+        caption_limit=1024,
+        buttons=True,
+        templates=True,
+        receipts=True,
+        typing=True,
     ),
     Channel.RCS: ChannelCapabilities(
         text_limit=1600, media=True, buttons=True, templates=True, receipts=True
     ),
-    Channel.MESSENGER: ChannelCapabilities(text_limit=1600, media=True, receipts=True),
+    Channel.MESSENGER: ChannelCapabilities(
+        text_limit=1600, media=True, media_most=1, receipts=True
+    ),
 }
 
 
