@@ -159,6 +159,16 @@ def consent(connection: Connection, channel: Channel, address: str) -> bool | No
     ).scalar()
 
 
+def consents_of_keys(connection: Connection, keys: set[str]) -> dict[Channel, bool]:
+    """Return what holds for all keys of a person, by channel."""
+    rows = connection.execute(
+        select(consents.c.channel, consents.c.is_given)
+        .where(consents.c.key.in_(keys))
+        .order_by(consents.c.seq)
+    )
+    return {Channel(row.channel): row.is_given for row in rows}
+
+
 def record_unreachable(
     connection: Connection, channel: Channel, address: str, *, code: str, until: float
 ) -> None:

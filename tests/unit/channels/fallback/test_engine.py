@@ -349,6 +349,22 @@ async def test_a_receipt_of_failure_long_after_goes_on_too(bench):
     assert [message.recipient for message in bench.provider.taken] == [PERSON, "ann@example.org"]
 
 
+@pytest.mark.parametrize(
+    ("given", "decided"),
+    [({}, "none_left"), ({Channel.SMS: True}, "sms"), ({Channel.SMS: False}, "none_left")],
+)
+async def test_whom_we_called_is_written_to_by_the_channels_they_allowed(bench, given, decided):
+    for channel, is_given in given.items():
+        bench.database.run(
+            lambda c, channel=channel, is_given=is_given: people.record_consent(
+                c, channel, PERSON, is_given=is_given, at=1.0, source="api:1"
+            )
+        )
+    bench.call(HangupCause.NO_ANSWER, direction="outbound")
+    await bench.fallback.call_ended("c_1")
+    assert bench.decisions() == [decided]
+
+
 async def test_a_caller_who_withheld_their_number_is_nobody(bench):
     bench.call(HangupCause.WORKER_LOST, said=True, caller="anonymous")
     decision = await bench.fallback.call_ended("c_1")
