@@ -148,9 +148,10 @@ class TakenMessages:
             lambda connection: _waiting(connection, room_id, since)
         )
         for taken, known in waiting:
-            for number, where in enumerate(self._deliver_to.get(taken.agent, ())):
-                cause = f"{PREFIX}{taken.entry_id}:{number}"
-                if cause not in known:
+            for where in self._deliver_to.get(taken.agent, ()):
+                if where not in known:
+                    # By the address, not by its place: the list may be put in another order.
+                    cause = f"{PREFIX}{taken.entry_id}:{digest(*where)}"
                     await self._deliver(taken, where, cause)
 
     async def _deliver(self, taken: Taken, where: Where, cause: str) -> None:
@@ -237,8 +238,8 @@ def compose(taken: Taken) -> str:
 
 def _waiting(
     connection: Connection, room_id: str | None, since: float
-) -> list[tuple[Taken, set[str]]]:
-    """Return messages taken since then, oldest first, each with the causes for which it was handed over."""
+) -> list[tuple[Taken, set[Where]]]:
+    """Return messages taken since then, oldest first, each with the addresses that it was handed over for."""
     query = (
         select(
             timeline,
@@ -274,7 +275,7 @@ def _waiting(
             at=at,
             facts=facts,
         )
-        known = outbox_reads.causes_beginning(connection, f"{PREFIX}{row.entry_id}:")
+        known = outbox_reads.addresses_of_causes(connection, f"{PREFIX}{row.entry_id}:")
         found.append((taken, known))
     return sorted(found, key=lambda item: item[0].at)
 

@@ -108,6 +108,15 @@ def causes_beginning(connection: Connection, prefix: str) -> set[str]:
     return {cause for cause in connection.execute(query).scalars() if "/" not in cause}
 
 
+def addresses_of_causes(connection: Connection, prefix: str) -> set[tuple[Channel, str]]:
+    """Return where messages went whose causes begin with a prefix (which ends in `:`)."""
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    query = select(messages.c.channel, messages.c.recipient).where(
+        messages.c.cause >= prefix, messages.c.cause < after
+    )
+    return {(Channel(row.channel), row.recipient) for row in connection.execute(query)}
+
+
 def attempts(connection: Connection, message_id: str) -> list[AttemptRecord]:
     """Return the attempts to send one message, oldest first."""
     query = (

@@ -166,6 +166,18 @@ async def test_what_was_taken_when_the_gateway_died_is_delivered_by_the_next_lif
             assert len(page["messages"]) == 1
 
 
+async def test_addresses_in_another_order_get_nothing_twice_and_a_new_one_what_is_recent(tmp_path):
+    async with a_house(tmp_path, desk={"deliver_to": [DESK, f"whatsapp:{BOB}"]}) as house:
+        house.take_message(await house.a_call(ANN), "c_1")
+        await house.sent(2)
+    reordered = [f"whatsapp:{BOB}", "+4915188888888", DESK]
+    async with a_house(tmp_path, desk={"deliver_to": reordered}) as house:
+        await house.sent(1)
+        await asyncio.sleep(0.3)
+        taken = [item.to for item in house.twilio.taken if "Ann" in item.body]
+        assert taken == ["+4915188888888"]
+
+
 async def test_a_full_outbox_makes_it_wait_and_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.setattr("gateway.rooms.taken_messages.RETRY_S", 0.05)
     async with a_house(tmp_path, desk={"deliver_to": [DESK]}) as house:
