@@ -6,6 +6,7 @@ import smtplib
 import ssl
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from email import policy
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate
@@ -21,12 +22,14 @@ from gateway.model.messages import (
 
 PROVIDER = "email"
 TEXT_LIMIT = 100_000
+MAILS_AT_ONCE = 16
+"""As many as the outbox hands to one provider."""
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 
 
 class EmailTransport:
-    """A `Transport`. One connection for each message, in a thread, bounded in time."""
+    """A `Transport`. One connection for each message, in a thread of its own, bounded in time; close it."""
 
     def __init__(
         self,
@@ -40,6 +43,8 @@ class EmailTransport:
         self._password = password
         self._tls = tls or ssl.create_default_context()
         self._clock = clock
+        # Of its own: a mail server that hangs must not keep those of the loop from looking up names and writing files.
+        self._threads = ThreadPoolExecutor(MAILS_AT_ONCE, thread_name_prefix="smtp")
 
     @property
     def provider(self) -> str:
@@ -54,11 +59,13 @@ class EmailTransport:
         if not (_ADDRESS.fullmatch(message.recipient) and message.recipient.isascii()):
             raise SendFailed("bad_address", "the recipient is no e-mail address", may_retry=False)
         mail = self._mail(message)
-        await asyncio.to_thread(self._deliver, mail, message.recipient)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._deliver, mail, message.recipient)
         return Accepted(provider_id=mail["Message-ID"])
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Begin nothing more; what a thread is about ends within its time."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _mail(self, message: OutboundMessage) -> EmailMessage:
         section = self._section

@@ -1,6 +1,8 @@
 """Tests of gateway/channels/email.py against a mail server on loopback."""
 
+import asyncio
 import email
+import socket
 from email import policy
 
 import pytest
@@ -89,6 +91,23 @@ async def test_a_break_is_unknown_only_once_the_text_went_out(server, verb, is_u
     with pytest.raises(SendFailed) as caught:
         await transport(server.port).send(message())
     assert (caught.value.may_retry, caught.value.is_unknown) == (True, is_unknown)
+
+
+async def test_a_mail_server_that_says_nothing_keeps_no_thread_of_others(server):
+    # It lets in whoever comes, and never greets.
+    silent = socket.create_server(("127.0.0.1", 0), backlog=32)
+    port = silent.getsockname()[1]
+    mailer = transport(port, timeout_s=3)
+    sends = [asyncio.create_task(mailer.send(message())) for _ in range(16)]
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(1):
+        # As names are looked up and files written.
+        assert await asyncio.to_thread(lambda: 7) == 7
+    for send in sends:
+        send.cancel()
+    await asyncio.gather(*sends, return_exceptions=True)
+    await mailer.close()
+    silent.close()
 
 
 async def test_nobody_there(server):
