@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from contextlib import suppress
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -176,13 +177,13 @@ class MailServer:
         }
         return ImapSection(**values)
 
-    async def put(self, *mails):
+    async def put(self, *mails, at=None):
         def work():
             with IMAPClient("127.0.0.1", port=self.port, ssl=False) as client:
                 client.login(*BOX)
                 for one in mails:
                     raw = one.as_bytes() if isinstance(one, EmailMessage) else one
-                    client.append("INBOX", raw)
+                    client.append("INBOX", raw, msg_time=at)
 
         await asyncio.to_thread(work)
 
@@ -243,6 +244,19 @@ async def test_new_mail_is_read_in_order_and_marked_when_it_is_safe(server, inta
         await server.put(numbered(4))
         await until(lambda: len(reception.messages) == 3)
     await until(all_seen)
+
+
+async def test_old_mail_is_left_alone_unseen(server, intake, reception):
+    await server.put(numbered(1), at=datetime.now() - timedelta(days=9))
+    await server.put(numbered(2), at=datetime.now() - timedelta(days=6))
+    await server.put(numbered(3))
+    async with Reading(server, intake.take, poll_s=1.0):
+        await until(lambda: len(reception.messages) == 2)
+        await asyncio.sleep(1.5)
+    assert [m.provider_id for m in reception.messages] == ["<2@example.com>", "<3@example.com>"]
+    assert await server.unseen() == 1
+    async with Reading(server, intake.take, poll_s=1.0, max_age_days=30):
+        await until(lambda: len(reception.messages) == 3)
 
 
 async def test_idle_tells_of_mail_long_before_a_poll(server, intake, reception):
