@@ -55,6 +55,7 @@ from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
 from gateway.rooms.pruner import Pruner
 from gateway.rooms.text_desk import InCall, TextDesk
+from gateway.rooms.text_gate import Greeting, GreetingMode
 from gateway.sessions.routing import route
 from gateway.store.message_records import MessageRecord
 from gateway.store.store import Store
@@ -173,6 +174,7 @@ class TextSide:
             help_text=rooms.help_text,
             start_text=rooms.start_text,
             clock=time.time,
+            greeting_for=self._greeting_for,
         )
         self.reception = DurableReception(
             store,
@@ -301,6 +303,12 @@ class TextSide:
             return self.agents[number]
         name = route(self._config.numbers, number)
         return None if name is None else self.agents.get(name)
+
+    def _greeting_for(self, number: str, channel: Channel) -> Greeting | None:
+        agent = self._agent_for(number, channel)
+        if agent is None or self._config.rooms.text_greeting is GreetingMode.CONTEXT:
+            return None
+        return Greeting(agent.name, agent.greeting.strip()) if agent.greeting.strip() else None
 
     def _split(self, channel: Channel, text: str) -> tuple[str, ...]:
         capabilities = self.outbox.capabilities(channel)

@@ -118,6 +118,13 @@ def opt_out_of_keys(connection: Connection, keys: set[str]) -> OptOut | None:
     return OptOut(is_out=row.is_out, channel=Channel(row.channel), at=row.at, detail=row.detail)
 
 
+def has_ever_stopped(connection: Connection, channel: Channel, address: str) -> bool:
+    """Whether this person has once wanted no messages, whatever holds now."""
+    keys = person_keys(connection, address_key(channel, address))
+    query = select(opt_outs.c.seq).where(opt_outs.c.key.in_(keys), opt_outs.c.is_out)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def is_opted_out(connection: Connection, channel: Channel, address: str) -> bool:
     """Whether this person must not be written to, on any channel."""
     found = opt_out(connection, channel, address)
