@@ -24,12 +24,16 @@ PROVIDER = "email"
 TEXT_LIMIT = 100_000
 MAILS_AT_ONCE = 16
 """As many as the outbox hands to one provider."""
+VERDICT_S = 120.0
+"""How long a server may look into a text before it says whether it takes it: RFC 5321 section 4.5.3.2 has minutes."""
+STEPS_MOST = 12
+"""Answers that are waited for before: greeting, EHLO, STARTTLS, EHLO, AUTH and its steps, MAIL, RCPT."""
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 
 
 class EmailTransport:
-    """A `Transport`. One connection for each message, in a thread of its own, bounded in time; close it."""
+    """A `Transport` that `TakesLong`; close it. One connection for each message, in a thread, bounded in time."""
 
     def __init__(
         self,
@@ -38,11 +42,13 @@ class EmailTransport:
         password: str = "",
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
+        verdict_s: float = VERDICT_S,
     ) -> None:
         self._section = section
         self._password = password
         self._tls = tls or ssl.create_default_context()
         self._clock = clock
+        self._verdict_s = max(verdict_s, section.timeout_s)
         # Of its own: a mail server that hangs must not keep those of the loop from looking up names and writing files.
         self._threads = ThreadPoolExecutor(MAILS_AT_ONCE, thread_name_prefix="smtp")
 
@@ -53,6 +59,10 @@ class EmailTransport:
     def capabilities(self, channel: Channel) -> ChannelCapabilities | None:
         """Return what a mail carries; files go as links."""
         return ChannelCapabilities(text_limit=TEXT_LIMIT) if channel is Channel.EMAIL else None
+
+    @property
+    def send_bound_s(self) -> float:
+        return STEPS_MOST * self._section.timeout_s + 2 * self._verdict_s
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """Hand one mail to the server. Raises `SendFailed`; 4xx is tried again, 5xx is not."""
@@ -132,6 +142,8 @@ class EmailTransport:
             _expect(server.mail(_bare(mail["From"])))
             _expect(server.rcpt(recipient))
             is_handed_over = True
+            if server.sock is not None:
+                server.sock.settimeout(self._verdict_s)
             _expect(server.data(mail.as_bytes()))
         except smtplib.SMTPResponseException as error:
             raise _refused("smtp", error) from error

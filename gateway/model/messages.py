@@ -201,6 +201,15 @@ class ShowsTyping(Protocol):
 
 
 @runtime_checkable
+class TakesLong(Protocol):
+    """A transport whose attempts end by themselves, but may take longer than a request does."""
+
+    @property
+    def send_bound_s(self) -> float:
+        """How long one may take at most; cut off sooner it would go on, unseen, and the message go twice."""
+
+
+@runtime_checkable
 class TakesKey(Protocol):
     """A transport whose provider takes a message once per `message_id`, however often it is sent."""
 

@@ -15,6 +15,7 @@ from gateway.model.messages import (
     MessageStatus,
     SendFailed,
     TakesKey,
+    TakesLong,
     Transport,
 )
 from gateway.store import outbox_reads as reads
@@ -76,7 +77,9 @@ class Delivery:
         self._clock = clock
         self._policy = policy
         self._dice = dice
-        self._send_timeout_s = send_timeout_s
+        self._send_bound_s = (
+            transport.send_bound_s if isinstance(transport, TakesLong) else send_timeout_s
+        )
 
     async def attempt(self, item: Item) -> Result:
         """Try once. Raises `StoreError` only if the database refuses what is written."""
@@ -107,7 +110,7 @@ class Delivery:
 
     async def _send(self, record: MessageRecord) -> Accepted:
         try:
-            async with asyncio.timeout(self._send_timeout_s):
+            async with asyncio.timeout(self._send_bound_s):
                 return await self._transport.send(record.message)
         except SendFailed:
             raise

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.channels.email import EmailTransport
 from gateway.config.channels import EmailSection, SmtpSecurity
-from gateway.model.messages import Channel, Media, OutboundMessage, SendFailed
+from gateway.model.messages import Channel, Media, OutboundMessage, SendFailed, TakesLong
 from tests.support.smtp_stand_in import SmtpStandIn
 
 
@@ -91,6 +91,20 @@ async def test_a_break_is_unknown_only_once_the_text_went_out(server, verb, is_u
     with pytest.raises(SendFailed) as caught:
         await transport(server.port).send(message())
     assert (caught.value.may_retry, caught.value.is_unknown) == (True, is_unknown)
+
+
+async def test_a_server_may_look_into_a_text_before_it_takes_it(server):
+    server.delays_s["DATA."] = 1.5
+    mailer = transport(server.port, timeout_s=1)
+    assert isinstance(mailer, TakesLong)
+    assert mailer.send_bound_s > 240
+    assert await mailer.send(message())
+    (_,) = server.mails
+    server.delays_s = {"RCPT": 1.5}
+    with pytest.raises(SendFailed) as caught:
+        await mailer.send(message())
+    assert (caught.value.may_retry, caught.value.is_unknown) == (True, False)
+    await mailer.close()
 
 
 async def test_a_mail_server_that_says_nothing_keeps_no_thread_of_others(server):

@@ -277,6 +277,20 @@ async def test_an_outcome_that_stays_unknown_is_a_dead_letter_not_a_second_messa
     assert desk.failed == [("m_1", "outcome_unknown")]
 
 
+async def test_a_provider_that_takes_long_by_itself_is_not_cut_off_and_sent_the_same_again(desk):
+    class Slow(FakeTransport):
+        send_bound_s = 200.0
+
+    transport = Slow(takes_s=100.0)
+    outbox = await desk.open(transport)
+
+    await outbox.accept(outbound())
+    await asyncio.sleep(600)
+
+    assert transport.taken_ids == ["m_1"]
+    assert desk.status() is MessageStatus.SENT
+
+
 async def test_a_provider_with_keys_is_sent_the_same_message_again(desk):
     transport = KeyTransport(["lost", "hang"])
     outbox = await desk.open(transport)
