@@ -89,6 +89,13 @@ TREATMENTS: Mapping[str, Treatment] = {
     "30032": _ALERT,
     "21408": _ALERT,
     "21612": _ALERT,
+    # Our account or sender: no credentials, suspended, not our number, cannot send there.
+    "20003": _ALERT,
+    "20005": _ALERT,
+    "30002": _ALERT,
+    "21606": _ALERT,
+    "21659": _ALERT,
+    "63007": Treatment(prefers=(Channel.SMS,), is_alert=True),
     "21610": _OPT_OUT,
     # The provider is down or overrun; the outbox has backed off and given up already.
     "20429": OTHER,
