@@ -84,7 +84,8 @@ class RoomSide:
             clock=time.time,
         ).add_routes(app)
         RoomsApi(self._store, self.operator, self._calls).add_routes(app)
-        PeopleApi(self._store, self._store).add_routes(app)
+        country = self._config.fallback.country
+        PeopleApi(self._store, self._store, country=country).add_routes(app)
         ConsentsApi(self._store).add_routes(app)
 
 

@@ -194,8 +194,10 @@ class TextSide:
             stack.push_async_callback(transport.close)
         identities = self._config.rooms.identities
         if identities:
-            at = time.time()
-            await self._store.transact(lambda connection: link_all(connection, identities, at=at))
+            at, country = time.time(), self._config.fallback.country
+            await self._store.transact(
+                lambda connection: link_all(connection, identities, at=at, country=country)
+            )
         await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()

@@ -46,9 +46,9 @@ def idempotency_key(request: web.Request, given: str = "") -> str:
     return key
 
 
-def person_key_of(name: str, address: str) -> str:
-    """Return the key of an address of a person. Raises `ApiError` 400 that names the field."""
+def person_key_of(name: str, address: str, country: str = "") -> str:
+    """Return the key of an address of a person; see `key_of`. Raises `ApiError` 400 that names the field."""
     try:
-        return key_of(address.strip())
+        return key_of(address.strip(), country)
     except ConfigError as error:
         raise bad_field(name, str(error)) from None

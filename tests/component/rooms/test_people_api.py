@@ -89,6 +89,17 @@ async def test_a_stop_by_the_api_is_in_the_ledger_once_and_a_start_ends_it(house
     assert len((await house.ask("GET", "/api/v1/opt-outs"))[1]["opt_outs"]) == 2
 
 
+async def test_a_national_number_in_the_ledger_is_the_person_who_texts(tmp_path):
+    async with a_house(tmp_path, fallback={"country": "DE", "senders": {"sms": OURS}}) as house:
+        await house.ask("POST", "/api/v1/opt-outs", {"address": "0151 12345678"})
+        status, told = await house.ask("POST", "/api/v1/messages", {"to": ANN, "text": "hi"})
+        assert (status, told["error"]["code"]) == (409, "message.opted_out")
+        link = {"address": "email:bob@x.org", "person": f"0{BOB[3:]}"}
+        assert (await house.ask("POST", "/api/v1/identities", link))[1]["person"] == BOB
+        _, told = await house.ask("GET", "/api/v1/opt-outs?address=015112345678")
+        assert told["opted_out"] is True
+
+
 async def test_a_national_number_of_a_trunk_is_the_person_who_texts(tmp_path):
     async with a_house(tmp_path, fallback={"country": "DE", "senders": {"sms": OURS}}) as house:
         room_id = await house.a_call("015112345678", call_id="c_1")
