@@ -44,9 +44,8 @@ class DurableReception:
 
     async def message(self, message: InboundMessage) -> None:
         """Put a message into the inbox, once."""
-        is_new = await self._database.transact(
-            lambda connection: inbox.receive(connection, message)
-        )
+        at = self._clock()
+        is_new = await self._database.transact(lambda connection: _keep(connection, message, at))
         if is_new:
             self._on_new(message)
         self._on_message()
@@ -71,7 +70,13 @@ class DurableReception:
         await self._on_receipt(receipt)
 
 
+def _keep(connection: Connection, message: InboundMessage, at: float) -> bool:
+    people.link_spelling(connection, message.channel, message.sender, at=at)
+    return inbox.receive(connection, message)
+
+
 def _record(connection: Connection, message: InboundMessage, keyword: Keyword, at: float) -> None:
+    people.link_spelling(connection, message.channel, message.sender, at=at)
     source = f"{message.provider}:{message.provider_id}"
     is_new = people.record_opt_out(
         connection,

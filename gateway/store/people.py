@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 from gateway.model.messages import Channel
 from gateway.store.identity import address_key
 from gateway.store.schema_messages import consents, identities, opt_outs, unreachables
+from gateway.store.whatsapp_ids import network_number
 
 # Asked several times for each message: made once, because making a statement takes longer than running it.
 _LINKED = select(identities.c.key, identities.c.person).where(
@@ -59,6 +60,16 @@ def link(connection: Connection, key: str, person: str, *, at: float) -> None:
         return
     connection.execute(update(identities).where(identities.c.person == old).values(person=person))
     connection.execute(insert(identities).values(key=old, person=person, linked_at=at))
+
+
+def link_spelling(connection: Connection, channel: Channel, address: str, *, at: float) -> None:
+    """Make an address that is only a channel's own spelling of a number the person of that number."""
+    number = network_number(channel, address)
+    if number == address:
+        return
+    key = address_key(channel, address)
+    if person_key(connection, key) == key:
+        link(connection, key, address_key(channel, number), at=at)
 
 
 def unlink(connection: Connection, key: str) -> bool:
