@@ -52,7 +52,7 @@ class Says(Protocol):
     async def say(
         self, room_id: str, text: str, *, channel: Channel | None = None, key: str = ""
     ) -> Sent:
-        """Raises `RoomNotFound`, `MessageError` or `StoreError`."""
+        """Raises `RoomNotFound`, `CallOver`, `MessageError` or `StoreError`."""
 
 
 class Live(Protocol):
@@ -150,11 +150,8 @@ class RoomsApi:
         text = body.text.strip()
         if not text:
             raise bad_field("text", "is blank")
-        if body.channel is Channel.VOICE and not self._live.calls_in_room(room_id):
-            raise ApiError(409, "call.over", "no call goes on in this room")
-        channel = None if body.channel is Channel.VOICE else body.channel
         key = idempotency_key(request, body.idempotency_key)
-        sent = await self._says.say(room_id, text, channel=channel, key=key)
+        sent = await self._says.say(room_id, text, channel=body.channel, key=key)
         return web.json_response(
             {
                 "room_id": room_id,

@@ -105,6 +105,26 @@ async def test_a_line_that_the_call_did_not_say_is_written_once(house):
     assert len(house.twilio.taken) == 1
 
 
+async def test_a_line_for_the_voice_alone_is_said_or_nothing(house):
+    room_id = await house.a_call(live=True)
+    path = f"/api/v1/rooms/{room_id}/messages"
+    body = {"text": "Your PIN is wrong.", "channel": "voice", "idempotency_key": "k"}
+    _, told = await house.ask("POST", path, body)
+    assert told["delivery"] == "spoken"
+    (call,) = house.calls.live
+    house.calls.live.clear()
+    call.lines[0].set_result(False)
+    await house.rooms.operator.close()
+    last = (await house.lines(room_id))[-1]
+    assert (last["facts"]["name"], last["text"]) == ("line_not_delivered", "Your PIN is wrong.")
+    assert last["facts"]["reason"].startswith("call.over")
+    assert house.twilio.taken == []
+    # The same request again is the same line, another one comes too late.
+    assert (await house.ask("POST", path, body))[1]["duplicate"] is True
+    status, told = await house.ask("POST", path, {**body, "idempotency_key": "l"})
+    assert (status, told["error"]["code"]) == (409, "call.over")
+
+
 async def test_a_line_that_can_be_neither_said_nor_written_is_told_of(house):
     room_id = await house.a_call(LANDLINE, live=True)
     await house.ask("POST", f"/api/v1/rooms/{room_id}/messages", {"text": "Hello?"})
