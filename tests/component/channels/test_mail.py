@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+import threading
 from contextlib import suppress
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -17,7 +18,7 @@ from gateway.channels.imap_mailbox import ImapMailbox
 from gateway.channels.keywords import Keyword
 from gateway.channels.mail_intake import MailIntake, Taken
 from gateway.channels.media_folder import MediaFolder
-from gateway.channels.webhook_signature import key_of, sign
+from gateway.channels.webhook_signature import is_genuine, key_of, sign
 from gateway.config.channels import ImapSection, SmtpSecurity
 from gateway.errors import StoreError
 from gateway.http.hooks import ProgramHooks
@@ -109,15 +110,19 @@ async def post(client, raw, *, key=KEY, sends_signature=True):
         return answer.status
 
 
-async def test_a_program_posts_a_mail(intake, reception):
+def an_app():
     gateway = FakeGateway()
-    app = build_app(
+    return build_app(
         token="t" * 32,
         live=gateway,
         readiness=gateway,
         archive=gateway,
         registry=CollectorRegistry(),
     )
+
+
+async def test_a_program_posts_a_mail(intake, reception):
+    app = an_app()
     hooks = ProgramHooks(reception, [KEY], mail=intake, mail_most=300_000, clock=lambda: NOW)
     hooks.add_routes(app)
     async with TestClient(TestServer(app)) as client:
@@ -131,6 +136,29 @@ async def test_a_program_posts_a_mail(intake, reception):
         assert await post(client, large.as_bytes(), key=key_of("whsec_" + "A" * 32)) == 403
         reception.is_broken = True
         assert await post(client, mail(Message_ID="<2@x>").as_bytes()) == 503
+
+
+async def test_a_large_mails_signature_is_checked_off_the_loop(intake, monkeypatch):
+    threads = []
+
+    def checked(keys, headers, body, *, at):
+        threads.append((len(body) > 256 * 1024, threading.current_thread()))
+        return is_genuine(keys, headers, body, at=at)
+
+    monkeypatch.setattr("gateway.http.hooks.is_genuine", checked)
+    app = an_app()
+    hooks = ProgramHooks(FakeReception(), [KEY], mail=intake, mail_most=2**20, clock=lambda: NOW)
+    hooks.add_routes(app)
+    async with TestClient(TestServer(app)) as client:
+        assert await post(client, mail("short").as_bytes()) == 200
+        assert await post(client, mail(("z" * 70 + "\n") * 6_000).as_bytes()) == 200
+        assert await post(client, b"x" * 500_000, key=b"w" * 32) == 403
+    here = threading.current_thread()
+    assert [(is_large, thread is here) for is_large, thread in threads] == [
+        (False, True),
+        (True, False),
+        (True, False),
+    ]
 
 
 # A mailbox --------------------------------------------------------------------------------------------
