@@ -230,7 +230,8 @@ class Fallback:
                     message.recipient,
                     is_out=True,
                     at=now,
-                    source=f"error:{message.message_id}",
+                    # Each failure once: sent again after a start it may fail for the same reason.
+                    source=f"error:{message.message_id}#{record.attempts}",
                     detail=record.error_code,
                 )
             if treatment.unreachable_s:

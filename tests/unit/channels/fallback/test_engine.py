@@ -272,6 +272,27 @@ async def test_an_opt_out_learned_from_a_code_ends_it_for_good(bench):
     assert bench.provider.taken == []
 
 
+async def test_an_opt_out_is_learned_again_when_a_message_is_sent_again_after_a_start(bench):
+    def is_out():
+        return bench.database.run(lambda c: people.is_opted_out(c, Channel.SMS, PERSON))
+
+    bench.provider.codes = {Channel.SMS: "21610"}
+    bench.call(HangupCause.WORKER_LOST, said=True)
+    await bench.fallback.call_ended("c_1")
+    await asyncio.sleep(5)
+    assert is_out()
+    bench.database.run(
+        lambda c: people.record_opt_out(
+            c, Channel.SMS, PERSON, is_out=False, at=2.0, source="api:1"
+        )
+    )
+    assert not is_out()
+    (failed,) = await bench.outbox.messages(limit=9)
+    await bench.outbox.replay(failed.message.message_id)
+    await asyncio.sleep(5)
+    assert is_out()
+
+
 async def test_a_reply_that_failed_is_sent_by_the_next_channel_once(bench):
     bench.provider.codes = {Channel.WHATSAPP: "63024"}
     room_id = bench.call(HangupCause.AGENT_HUNG_UP, said=True)
