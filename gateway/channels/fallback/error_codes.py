@@ -95,7 +95,8 @@ TREATMENTS: Mapping[str, Treatment] = {
     "30002": _ALERT,
     "21606": _ALERT,
     "21659": _ALERT,
-    "63007": Treatment(prefers=(Channel.SMS,), is_alert=True),
+    # No alert: the number simply has no WhatsApp, which stands in the order by default.
+    "63007": _SMS_NEXT,
     "21610": _OPT_OUT,
     # The provider is down or overrun; the outbox has backed off and given up already.
     "20429": OTHER,

@@ -58,7 +58,7 @@ CASES = [
 AT_ONCE = {21614, 21610, 21408, 21612, 20003, 20005, 21606, 21659, 63007}
 """Told in the answer to the request; the others by a receipt."""
 ALERTS = {63001, 63013, 30007, 30034, 30032, 21408, 21612}
-ALERTS |= {20003, 20005, 30002, 21606, 21659, 63007}
+ALERTS |= {20003, 20005, 30002, 21606, 21659}
 
 
 def rig_of(tmp_path, order, **fallback):
