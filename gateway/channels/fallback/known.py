@@ -18,7 +18,7 @@ from gateway.model.hangup import HangupCause
 from gateway.model.messages import Channel, ChannelCapabilities, MessageStatus
 from gateway.rooms.timeline import Kind
 from gateway.store import inbox, people
-from gateway.store.identity import address_key, is_nobody
+from gateway.store.identity import address_key, caller_key, is_nobody
 from gateway.store.message_records import MessageRecord, to_record
 from gateway.store.schema import calls, rooms, timeline
 from gateway.store.schema_messages import messages
@@ -45,8 +45,12 @@ def served_senders(
     number: str,
     capabilities: Callable[[Channel], ChannelCapabilities | None],
 ) -> dict[Channel, str]:
-    """Return our address on each channel that a provider serves, for one of our numbers."""
-    ours = {one: number for one in NUMBER_CHANNELS if number.startswith("+")}
+    """Return our address on each channel that a provider serves, for one of our numbers.
+
+    A trunk may tell it without a country code; it is then of the configured country, as callers' numbers are.
+    """
+    own = number if number.startswith("+") else caller_key(number, section.country)
+    ours = {one: own for one in NUMBER_CHANNELS if own.startswith("+")}
     found = {**ours, **section.senders_of(number)}
     return {one: sender for one, sender in found.items() if capabilities(one) is not None}
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from gateway.channels.fallback.engine import Fallback
+from gateway.channels.fallback.known import served_senders
 from gateway.channels.fallback.policy import Pass, Reason, Send
 from gateway.channels.outbox.outbox import Outbox
 from gateway.config.fallback import FallbackSection
@@ -384,6 +385,24 @@ async def test_whom_we_called_is_written_to_by_the_channels_they_allowed(bench, 
     bench.call(HangupCause.NO_ANSWER, direction="outbound")
     await bench.fallback.call_ended("c_1")
     assert bench.decisions() == [decided]
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "sender"),
+    [
+        (OURS, "", OURS),
+        ("030 12345678", "DE", OURS),
+        ("493012345678", "DE", OURS),
+        ("030 12345678", "", None),
+        ("100", "DE", None),
+        ("web:shop", "DE", None),
+    ],
+)
+def test_a_number_that_a_trunk_tells_without_its_country_code_sends_too(number, country, sender):
+    found = served_senders(
+        FallbackSection(country=country), number, lambda _channel: ChannelCapabilities(text_limit=9)
+    )
+    assert found.get(Channel.SMS) == found.get(Channel.WHATSAPP) == sender
 
 
 async def test_a_caller_who_withheld_their_number_is_nobody(bench):
