@@ -156,7 +156,7 @@ class TakenMessages:
 
     async def _deliver(self, taken: Taken, where: Where, cause: str) -> None:
         channel, recipient = where
-        sender = self._sender(channel, taken.number)
+        sender = self._reach.sender_for(taken.number, channel)
         at = self._clock()
         # An answer to it belongs to a room of the one who gets it, not to the caller's.
         room_id = await self._database.transact(
@@ -205,11 +205,6 @@ class TakenMessages:
                 connection, entry, entry_id=f"d_{digest('delivery', cause)}"
             )
         )
-
-    def _sender(self, channel: Channel, number: str) -> str:
-        configured = self._reach.sender_on(channel)
-        is_number = channel in (Channel.SMS, Channel.WHATSAPP, Channel.RCS)
-        return configured or (number if is_number and number.startswith("+") else "")
 
 
 def _parsed(deliver_to: Mapping[str, Sequence[str]]) -> dict[str, tuple[Where, ...]]:

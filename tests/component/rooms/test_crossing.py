@@ -148,6 +148,14 @@ async def test_a_message_taken_in_a_call_of_ours_comes_from_our_number(tmp_path)
         assert house.twilio.taken[0].fields["From"] == OURS
 
 
+async def test_a_taken_message_comes_from_the_sender_of_the_number_that_was_called(tmp_path):
+    fallback = {"senders": {"sms": OURS}, "numbers": {OURS: {"senders": {"sms": BOB}}}}
+    async with a_house(tmp_path, desk={"deliver_to": [DESK]}, fallback=fallback) as house:
+        house.take_message(await house.a_call(ANN, live=True), "c_1")
+        await house.sent(1)
+        assert house.twilio.taken[0].fields["From"] == BOB
+
+
 async def test_what_was_taken_when_the_gateway_died_is_delivered_by_the_next_life(tmp_path):
     async with a_house(tmp_path) as house:
         room_id = await house.a_call(ANN)
