@@ -85,7 +85,9 @@ class RoomSide:
         ).add_routes(app)
         RoomsApi(self._store, self.operator, self._calls).add_routes(app)
         country = self._config.fallback.country
-        PeopleApi(self._store, self._store, country=country).add_routes(app)
+        # A room's rules for calls hold for every address of its person.
+        refresh = self._texting.call_rules.refresh
+        PeopleApi(self._store, self._store, country=country, on_change=refresh).add_routes(app)
         ConsentsApi(self._store).add_routes(app)
 
 

@@ -1,7 +1,7 @@
 """The API of people: which addresses are one person, and who wants no messages."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Protocol
 
 from aiohttp import web
@@ -48,6 +48,10 @@ class Links(Protocol):
         """Make an address a person of its own; False if it was linked with none."""
 
 
+async def _nothing() -> None:
+    return None
+
+
 class PeopleApi:
     """Handlers of the routes; the API's guard stands before them."""
 
@@ -57,12 +61,14 @@ class PeopleApi:
         database: Transactor,
         *,
         country: str = "",
+        on_change: Callable[[], Awaitable[None]] = _nothing,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`country` (two letters) is where numbers without a country code are from."""
+        """`country` (two letters) is where numbers without a country code are from; `on_change` follows each link."""
         self._links = links
         self._database = database
         self._country = country
+        self._on_change = on_change
         self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
@@ -102,6 +108,7 @@ class PeopleApi:
         if key == person:
             raise bad_field("person", "is the same address")
         await self._links.link(key, person)
+        await self._on_change()
         return web.json_response(await self._person(key), status=201)
 
     async def unlink(self, request: web.Request) -> web.Response:
@@ -111,6 +118,7 @@ class PeopleApi:
             raise ApiError(
                 404, "identity.not_found", f"{address!r} is linked with nobody, or others with it"
             )
+        await self._on_change()
         return web.Response(status=204)
 
     async def _person(self, key: str) -> dict[str, Any]:

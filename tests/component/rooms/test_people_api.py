@@ -61,6 +61,19 @@ async def test_links_are_listed_and_taken_away(house):
     assert await house.a_call(ANN, call_id="c_1") != await house.a_call("web:ann", call_id="c_2")
 
 
+async def test_rules_for_calls_hold_for_an_address_as_soon_as_it_is_linked(house):
+    def is_muted():
+        return house.texting.call_rules.voice(OURS, "web:ann").is_muted
+
+    room_id = await house.a_call(ANN)
+    await house.ask("PUT", f"/api/v1/rooms/{room_id}/channels/voice", {"muted": True})
+    assert not is_muted()
+    await house.ask("POST", "/api/v1/identities", {"address": "web:ann", "person": ANN})
+    assert is_muted()
+    await house.ask("DELETE", "/api/v1/identities/web:ann")
+    assert not is_muted()
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
