@@ -10,7 +10,7 @@ from sqlalchemy import Connection, exists, func, select
 
 from gateway.channels.fallback.incident import Attempt, Form, Standing
 from gateway.channels.fallback.phone_number import number_facts
-from gateway.channels.fallback.policy import step_cause
+from gateway.channels.fallback.policy import FAILED, step_cause
 from gateway.channels.fallback.triggers import CallOutcome, Phase
 from gateway.config.fallback import FallbackSection
 from gateway.model.events import Direction
@@ -231,7 +231,12 @@ def _last_fallback_at(connection: Connection, room_id: str, incident: str) -> fl
     own = step_cause(incident, 0)[:-1]
     rows = connection.execute(
         select(messages.c.cause, messages.c.created_at)
-        .where(messages.c.room_id == room_id, messages.c.cause.startswith("fallback:call:"))
+        .where(
+            messages.c.room_id == room_id,
+            messages.c.cause.startswith("fallback:call:"),
+            # The person has had none of those that failed.
+            messages.c.status.not_in([status.value for status in FAILED]),
+        )
         .order_by(messages.c.seq.desc())
         .limit(20)
     )

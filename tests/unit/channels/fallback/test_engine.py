@@ -412,6 +412,22 @@ async def test_a_caller_who_withheld_their_number_is_nobody(bench):
     assert decision.reason is Reason.NOBODY
 
 
+async def test_a_message_that_did_not_arrive_does_not_hold_up_the_next(database):
+    bench = Bench(database)
+    bench.provider.codes = {Channel.WHATSAPP: "63003", Channel.SMS: "30034"}
+    await bench.open(pause_s=600)
+    bench.call(HangupCause.WORKER_LOST, said=True)
+    await bench.fallback.call_ended("c_1")
+    await asyncio.sleep(5)
+    assert bench.provider.taken == []
+    bench.provider.codes = {}
+    bench.call(HangupCause.WORKER_LOST, "c_2", said=True)
+    await bench.fallback.call_ended("c_2")
+    await asyncio.sleep(5)
+    assert [message.channel for message in bench.provider.taken] == [Channel.SMS]
+    await bench.outbox.close(0.0)
+
+
 async def test_a_second_incident_a_moment_later_is_passed_over(database):
     bench = Bench(database)
     await bench.open(pause_s=600)
