@@ -157,6 +157,9 @@ class Call:
                 return
             await self._peer.restart(said.credentials)
         except EndpointError as error:
+            if number == self._etag:
+                # Whoever asked goes on with the session that there was, and may ask again.
+                self._etag -= 1
             self._told(_refused(self.call_id, Refusal.FAILED, str(error)))
             return
         if self._is_closed or number != self._etag:
