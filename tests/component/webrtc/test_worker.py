@@ -140,7 +140,10 @@ async def test_a_lost_network_and_an_ice_restart_do_not_end_the_call(start: Star
 def free_pair() -> int:
     """Return a port of loopback that is free, as is the next."""
     while True:
-        with socket.socket(type=socket.SOCK_DGRAM) as one, socket.socket(type=socket.SOCK_DGRAM) as two:
+        with (
+            socket.socket(type=socket.SOCK_DGRAM) as one,
+            socket.socket(type=socket.SOCK_DGRAM) as two,
+        ):
             one.bind(("127.0.0.1", 0))
             port: int = one.getsockname()[1]
             with suppress(OSError):
