@@ -52,6 +52,28 @@ def test_user_parts(uri: str, user: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sender", "caller"),
+    [
+        # Whoever writes his name must not be taken for somebody else.
+        ('"sip:+4930123456@x" <sip:+15551234@carrier.example>;tag=1', "+15551234"),
+        ('"<sip:+4930123456@x>" <sip:+15551234@carrier.example>', "+15551234"),
+        (r'"a \" <sip:+4930123456@x>" <sip:+15551234@carrier.example>', "+15551234"),
+        ("tel:+4930123456 <sip:+15551234@carrier.example>", "+15551234"),
+        ("<sip:+15551234@carrier.example>;x=sip:+4930123456@x", "+15551234"),
+        ("sip:+15551234@carrier.example;tag=1", "+15551234"),
+        # Nobody: calls without a user must not be those of one person.
+        ("<sip:carrier.example:5060>;tag=1", "anonymous@carrier.example"),
+        ('"Anonymous" <sip:anonymous.invalid>', "anonymous@anonymous.invalid"),
+        ("<sip:@carrier.example>", "anonymous@carrier.example"),
+        ('"unclosed <sip:+4930123456@x>', ""),
+        ("nonsense", ""),
+    ],
+)
+def test_who_calls(sender: str, caller: str) -> None:
+    assert read_invite(f"INVITE sip:a@b SIP/2.0\r\nFrom: {sender}\r\n\r\n").caller == caller
+
+
+@pytest.mark.parametrize(
     ("value", "name"),
     [
         ("Bob <sip:bob@x>", "Bob"),
