@@ -88,9 +88,8 @@ def display_name_of(value: str) -> str:
 def read_invite(text: str) -> InviteFacts:
     """Read a raw INVITE; missing or broken parts come back empty."""
     head = re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]
-    lines = _FOLD.sub(" ", head).splitlines()
-    if not lines:
-        return InviteFacts()
+    # Not `splitlines`, which also takes characters for line ends that SIP lets stand in a name.
+    lines = re.split(r"\r?\n", _FOLD.sub(" ", head))
     request = lines[0].split(" ")
     values: dict[str, str] = {}
     x_headers: dict[str, str] = {}

@@ -73,6 +73,15 @@ def test_who_calls(sender: str, caller: str) -> None:
     assert read_invite(f"INVITE sip:a@b SIP/2.0\r\nFrom: {sender}\r\n\r\n").caller == caller
 
 
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\r"])
+def test_only_a_line_end_of_sip_ends_a_line(end: str) -> None:
+    facts = read_invite(
+        f"INVITE sip:a@b SIP/2.0\r\nSubject: x{end}From: <sip:+4930123456@x>{end}X-Vip: yes\r\n"
+        "From: <sip:+15551234@carrier.example>\r\n\r\n"
+    )
+    assert (facts.caller, facts.x_headers) == ("+15551234", {})
+
+
 @pytest.mark.parametrize(
     ("value", "name"),
     [
