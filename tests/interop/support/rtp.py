@@ -107,6 +107,12 @@ class RtpSocket:
             assert time.monotonic() < deadline_s, "no packet came"
             time.sleep(0.005)
 
+    def speak_like(self, other: "RtpSocket") -> None:
+        """Send where `other` sends, as the same source (SSRC), from our own address."""
+        other.wait_for_peer()
+        self._peer = other._peer
+        self._sequence, self._timestamp = other._sequence, other._timestamp
+
     def send_audio(self, samples: npt.NDArray[np.float64]) -> None:
         """Send 8 kHz samples as PCMU, one packet each 20 ms, in real time."""
         start_s = time.monotonic()
