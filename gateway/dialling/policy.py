@@ -188,6 +188,13 @@ def _check_prefixes(number: str, section: DiallingSection) -> Refused | None:
         return Refused(
             Refusal.DENIED, "this number may not be dialled: a beginning in dialling.deny fits it"
         )
+    country = spellings.country_of_premium(number)
+    if country and allowed <= len(country):
+        return Refused(
+            Refusal.DENIED,
+            "this is a premium-rate number; to have such dialled name their beginning in "
+            f"dialling.allow, like {number[: len(country) + 3]}",
+        )
     return None
 
 

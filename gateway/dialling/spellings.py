@@ -56,6 +56,18 @@ def can_be_dialled(digits: str) -> bool:
     return not rest.startswith(("0", before) if before else "00")
 
 
+def country_of_premium(number: str) -> str:
+    """Return `+` and the country code of a number that the plan there knows to be dear; empty for any other."""
+    if not number.startswith("+"):
+        return ""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return ""
+    is_premium = phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.PREMIUM_RATE
+    return f"+{parsed.country_code}" if is_premium else ""
+
+
 def _without_trunk_digits(number: str) -> str:
     """Return `+49900…` for `+490900…`, and everything else as it is."""
     code = _country_code(number[1:]) if number.startswith("+") else ""

@@ -134,7 +134,7 @@ def test_what_is_denied_is_so_in_every_spelling(asked, country, deny) -> None:
     [
         ("0900", "DE", "+499001234567", Refusal.DENIED),
         ("1900", "US", "(900) 555-1234", Refusal.DENIED),
-        ("0900", "", "+499001234567", None),
+        ("0900", "", "+49301234567", None),
         ("+1900", "", "1900", None),
         ("00", "DE", "+4930123456", None),
         ("0", "DE", "+4930123456", None),
@@ -146,6 +146,26 @@ def test_beginnings_that_are_denied_as_they_are_dialled_at_home(
 ) -> None:
     found = check_number(asked, rules(deny=(deny,), country=country), TRUNKS)
     assert (found.reason if isinstance(found, Refused) else None) is reason
+
+
+@pytest.mark.parametrize(
+    ("allow", "asked", "reason"),
+    [
+        (("*",), "+499001234567", Refusal.DENIED),
+        (("+",), "+19005551234", Refusal.DENIED),
+        (("+49",), "0900 1234567", Refusal.DENIED),
+        (("+44",), "+449012345678", Refusal.DENIED),
+        (("+49", "+49900"), "+499001234567", None),
+        (("+49",), "+4930123456", None),
+        (("+49",), "+498001234567", None),
+        (("*",), "900", None),
+    ],
+)
+def test_premium_rate_numbers_must_be_meant(allow, asked, reason) -> None:
+    found = check_number(asked, rules(allow=allow, country="DE"), TRUNKS)
+    assert (found.reason if isinstance(found, Refused) else None) is reason
+    if isinstance(found, Refused):
+        assert "dialling.allow, like +" in found.message
 
 
 def test_nothing_may_be_dialled_by_default_and_the_remedy_is_named() -> None:
