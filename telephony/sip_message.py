@@ -71,7 +71,10 @@ def caller_of(value: str) -> str:
     host = found[2].rsplit("@", 1)[-1]
     has_user = found[1].lower() == "tel" or ("@" in found[2] and user_of(found[0]))
     # Not the host: all who withhold their number would be one person, and told what another said.
-    return user_of(found[0]) if has_user else clean(f"anonymous@{user_of(f'sip:{host}')}")
+    if not has_user:
+        return clean(f"anonymous@{user_of(f'sip:{host}')}")
+    # Addresses of other channels have a colon (`web:ann`), a telephone's has none (RFC 3261 section 25.1).
+    return clean(user_of(found[0]).replace(":", "%3A"))
 
 
 def display_name_of(value: str) -> str:

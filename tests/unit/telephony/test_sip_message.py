@@ -61,6 +61,9 @@ def test_user_parts(uri: str, user: str) -> None:
         ("tel:+4930123456 <sip:+15551234@carrier.example>", "+15551234"),
         ("<sip:+15551234@carrier.example>;x=sip:+4930123456@x", "+15551234"),
         ("sip:+15551234@carrier.example;tag=1", "+15551234"),
+        # Nor for somebody who writes, or calls from a page: rooms know those as `web:ann`, `telegram:4711`.
+        ("<sip:web%3Aann@carrier.example>", "web%3Aann"),
+        ("<sip:telegram:4711@carrier.example>", "telegram"),
         # Nobody: calls without a user must not be those of one person.
         ("<sip:carrier.example:5060>;tag=1", "anonymous@carrier.example"),
         ('"Anonymous" <sip:anonymous.invalid>', "anonymous@anonymous.invalid"),
