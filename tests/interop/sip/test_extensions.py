@@ -191,3 +191,73 @@ def test_a_caller_whose_address_changes_is_followed(
         assert strength(peer.heard(leg)[:-6_400], THEIRS_HZ) > 4_000
         assert moved.packets
         hang_up(peer, phone, leg, 2)
+
+
+# Several answers to one call -----------------------------------------------------------------------
+
+
+class Fork:
+    """Phones behind a proxy that rings them all: each answers for itself, under a tag of its own."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.port = int(sock.getsockname()[1])
+        self._source = ("", 0)
+
+    def receive(self, method: str) -> str:
+        """Return the next request of a kind, its To tag known by the reader."""
+        while True:
+            data, self._source = self._sock.recvfrom(65_536)
+            text = data.decode()
+            if text.startswith(f"{method} "):
+                return text
+
+    def answer(self, request: str, status: str, tag: str, sdp: str = "") -> None:
+        lines = [f"SIP/2.0 {status}"]
+        for name in ("Via", "From", "To", "Call-ID", "CSeq"):
+            line = next(each for each in request.split("\r\n") if each.startswith(f"{name}:"))
+            has_tag = name != "To" or ";tag=" in line
+            lines.append(line if has_tag else f"{line};tag={tag}")
+        lines.append(f"Contact: <sip:{tag}@127.0.0.1:{self.port}>")
+        if sdp:
+            lines.append("Content-Type: application/sdp")
+        lines += [f"Content-Length: {len(sdp)}", "", sdp]
+        self._sock.sendto("\r\n".join(lines).encode(), self._source)
+
+
+def sdp_for(port: int) -> str:
+    return (
+        "v=0\r\no=fork 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+    )
+
+
+def test_of_two_phones_that_answer_the_first_has_the_call(
+    start_worker: StartWorker, rtp: RtpSocket, elsewhere: socket.socket
+) -> None:
+    """RFC 3261 section 13.2.2.4: the other is acknowledged, and hung up on at once."""
+    peer = start_worker(codecs=("PCMU",))
+    elsewhere.settimeout(5)
+    fork = Fork(elsewhere)
+    target = f"sip:100@127.0.0.1:{fork.port}"
+    peer.send(commands.Place(call_id="c_placed", target=target, caller="200"))
+    leg = peer.wait_for_leg()
+    invite = fork.receive("INVITE")
+    for tag in ("first", "second"):
+        fork.answer(invite, "180 Ringing", tag)
+    fork.answer(invite, "200 OK", "first", sdp_for(rtp.port))
+    assert "tag=first" in fork.receive("ACK")
+    fork.answer(invite, "200 OK", "second", sdp_for(rtp.port))
+    assert "tag=second" in fork.receive("ACK")
+    bye = fork.receive("BYE")
+    assert "tag=second" in bye
+    fork.answer(bye, "200 OK", "second")
+    peer.wait_for(events.MediaUp, leg)
+    assert len(peer.of(events.Answered, leg)) == 1
+    assert not peer.of(events.Ended, leg)
+    peer.hang_up(leg)
+    bye = fork.receive("BYE")
+    assert "tag=first" in bye
+    fork.answer(bye, "200 OK", "first")
+    assert only_end(peer, leg).cause is HangupCause.AGENT_HUNG_UP
+    assert_no_call_left(peer)
