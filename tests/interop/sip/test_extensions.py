@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from gateway.model import commands, events
 from gateway.model.hangup import HangupCause
 from tests.interop.sip.conftest import Dial, StartWorker
 from tests.interop.sip.test_endings import assert_no_call_left, only_end
+from tests.interop.sip.test_trunks import place, section
 from tests.interop.support.gateway_peer import GatewayPeer, sip_port
 from tests.interop.support.rtp import RtpSocket
 from tests.interop.support.sipp import settle
@@ -212,13 +214,17 @@ class Fork:
             if text.startswith(f"{method} "):
                 return text
 
-    def answer(self, request: str, status: str, tag: str, sdp: str = "") -> None:
+    def answer(
+        self, request: str, status: str, tag: str, sdp: str = "", *, header: str = ""
+    ) -> None:
         lines = [f"SIP/2.0 {status}"]
         for name in ("Via", "From", "To", "Call-ID", "CSeq"):
             line = next(each for each in request.split("\r\n") if each.startswith(f"{name}:"))
             has_tag = name != "To" or ";tag=" in line
             lines.append(line if has_tag else f"{line};tag={tag}")
         lines.append(f"Contact: <sip:{tag}@127.0.0.1:{self.port}>")
+        if header:
+            lines.append(header)
         if sdp:
             lines.append("Content-Type: application/sdp")
         lines += [f"Content-Length: {len(sdp)}", "", sdp]
@@ -260,4 +266,56 @@ def test_of_two_phones_that_answer_the_first_has_the_call(
     assert "tag=first" in bye
     fork.answer(bye, "200 OK", "first")
     assert only_end(peer, leg).cause is HangupCause.AGENT_HUNG_UP
+    assert_no_call_left(peer)
+
+
+# A trunk whose nonces run out ----------------------------------------------------------------------
+
+
+def challenge(nonce: str) -> tuple[str, str]:
+    header = f'Digest realm="x", nonce="{nonce}", algorithm=MD5, qop="auth", stale=true'
+    return "401 Unauthorized", f"WWW-Authenticate: {header}"
+
+
+def called_through_trunk(
+    start_worker: StartWorker, tmp_path: Path, sock: socket.socket
+) -> tuple[GatewayPeer, Fork, int]:
+    sock.settimeout(5)
+    trunk = Fork(sock)
+    peer = start_worker(codecs=("PCMU",), trunks=section(tmp_path, trunk.port))
+    return peer, trunk, place(peer, trunk.port)
+
+
+def test_a_nonce_that_is_stale_is_replaced(
+    start_worker: StartWorker, rtp: RtpSocket, elsewhere: socket.socket, tmp_path: Path
+) -> None:
+    peer, trunk, leg = called_through_trunk(start_worker, tmp_path, elsewhere)
+    for nonce in ("one", "two"):
+        status, header = challenge(nonce)
+        trunk.answer(trunk.receive("INVITE"), status, "t", header=header)
+        trunk.receive("ACK")
+    invite = trunk.receive("INVITE")
+    assert 'nonce="two"' in invite
+    trunk.answer(invite, "200 OK", "t", sdp_for(rtp.port))
+    trunk.receive("ACK")
+    peer.wait_for(events.Answered, leg)
+    peer.hang_up(leg)
+    trunk.answer(trunk.receive("BYE"), "200 OK", "t")
+    assert only_end(peer, leg).cause is HangupCause.AGENT_HUNG_UP
+    assert_no_call_left(peer)
+
+
+def test_a_trunk_that_challenges_for_ever_is_given_up(
+    start_worker: StartWorker, elsewhere: socket.socket, tmp_path: Path
+) -> None:
+    peer, trunk, leg = called_through_trunk(start_worker, tmp_path, elsewhere)
+    asked = 0
+    while not peer.of(events.Ended, leg):
+        assert asked < 10, "it never gives up"
+        status, header = challenge(f"n{asked}")
+        trunk.answer(trunk.receive("INVITE"), status, "t", header=header)
+        trunk.receive("ACK")
+        asked += 1
+        settle(0.1)
+    assert only_end(peer, leg).cause is HangupCause.TRUNK_FAILED
     assert_no_call_left(peer)
