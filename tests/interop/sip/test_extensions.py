@@ -195,6 +195,22 @@ def test_a_caller_whose_address_changes_is_followed(
         hang_up(peer, phone, leg, 2)
 
 
+def test_another_source_behind_the_same_address_is_heard(
+    start_worker: StartWorker, rtp: RtpSocket
+) -> None:
+    peer = start_worker(codecs=("PCMU",))
+    with WirePhone(sip_port(peer), rtp_port=rtp.port) as phone:
+        leg = answered(peer, phone)
+        rtp.wait_for_peer()
+        rtp.send_audio(wave(OURS_HZ, 0.5))
+        rtp.begin_anew()
+        rtp.send_audio(wave(THEIRS_HZ, 1.0))
+        heard = peer.heard(leg)
+        assert strength(heard, THEIRS_HZ) > 4_000
+        assert strength(heard, OURS_HZ) < 200
+        hang_up(peer, phone, leg, 2)
+
+
 # Several answers to one call -----------------------------------------------------------------------
 
 
