@@ -1,0 +1,112 @@
+"""Every route of the whole gateway, given odd paths, queries and bodies by who may do everything: no fault of ours."""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from gateway.config import Config
+from gateway.http.route_scopes import ENDLESS
+from tests.support.whole_application import SECRETS, everything_on, serving_with_store
+
+PATHS = (
+    "x",
+    "%00",
+    "%ff",
+    "%2e%2e%2f",
+    "a" * 3000,
+    "%ED%A0%80",
+    "%25",
+    "'%22%3C%3E",
+    "%0d%0aX:%20y",
+)
+QUERIES = (
+    "",
+    "limit=-1&offset=-1",
+    "limit=NaN&before=nan&after=nan",
+    "limit=99999999999999999999&before=99999999999999999999",
+    "limit=1&limit=x",
+    "before=nan,x&after=inf~x",
+    "before=1e999,r&after=4611686018427387904",
+    "since=9999-12-31T23:59:59-23:59&until=0001-01-01T00:00:00%2B23:59",
+    "address=%00&number=%00&room_id=%00&status=%00&agent=%00",
+    "address=%ff%fe&state=%ff&outcome=%ff",
+    "address=%ED%A0%80&number=%ED%A0%80&room_id=%ED%A0%80&to=%ED%A0%80",
+    "address=%25%25&active=maybe&direction=%F0%9F%98%80",
+    "address=" + "9" * 3000,
+)
+BODIES = (
+    b"",
+    b"null",
+    b"[]",
+    b'"x"',
+    b"\xff",
+    b"[" * 60_000,
+    b'{"a":' * 10_000,
+    b"1" + b"0" * 5_000,
+    b'{"deadline_s": 1' + b"0" * 400 + b"}",
+    b'{"deadline_s": NaN, "ttl_s": 1e999}',
+    b'{"to": "+4930123456", "text": "\\ud800", "greeting": "\\ud800", "agent": "echo"}',
+    b'{"to": "+4930123456", "text": "\\u0000"}',
+    b'{"address": "+4930123456", "person": "\\ud800"}',
+    b'{"address": "a\\u0000", "note": "\\u0000"}',
+    b'{"agents": [1, []]}',
+    b'{"action": ["pause"], "action": {}}',
+)
+
+NOT_STARTED = {"/api/v1/drain", "/api/v1/reload", "/webrtc/calls", "/readyz"}
+"""Answers 503 in a gateway of which only the store was started."""
+
+
+def requests_of(app: web.Application) -> Iterator[tuple[str, str, bytes | None]]:
+    for route in app.router.routes():
+        if route.resource is None or (route.method, route.resource.canonical) in ENDLESS:
+            continue
+        method, path = route.method, route.resource.canonical
+        for value in PATHS if "{" in path else ("x",):
+            yield method, re.sub(r"\{[^}]*\}", value, path), None
+        plain = re.sub(r"\{[^}]*\}", "x", path)
+        if method in ("POST", "PUT", "PATCH"):
+            for body in BODIES:
+                yield method, plain, body
+        else:
+            for query in QUERIES:
+                yield method, f"{plain}?{query}", None
+
+
+@pytest.fixture
+async def served(tmp_path, monkeypatch) -> AsyncIterator[tuple[web.Application, int]]:
+    config = Config.model_validate(everything_on(tmp_path))
+    async with serving_with_store(config, monkeypatch) as (app, port):
+        yield app, port
+
+
+async def test_no_path_query_or_body_is_a_fault_of_ours(served, caplog):
+    app, port = served
+    caplog.set_level(logging.ERROR)
+    headers = {
+        "Authorization": f"Bearer {SECRETS['api-token']}",
+        "Content-Type": "application/json",
+    }
+    asked = 0
+    async with aiohttp.ClientSession(headers=headers) as session, asyncio.timeout(60):
+        for method, path, body in requests_of(app):
+            url = URL(f"http://127.0.0.1:{port}{path}", encoded=True)
+            async with session.request(method, url, data=body) as answer:
+                text = await answer.text(errors="replace")
+            where = (method, path[:80], (body or b"")[:40], answer.status, text[:200])
+            asked += 1
+            if answer.status == 503:
+                assert path.partition("?")[0] in NOT_STARTED, where
+            else:
+                assert answer.status < 500, where
+            if answer.status >= 400 and method != "HEAD" and not path.startswith("/readyz"):
+                assert set(json.loads(text)["error"]) == {"code", "message"}, where
+    assert asked > 1_000
+    assert [record.getMessage() for record in caplog.records] == []
