@@ -76,6 +76,14 @@ class _Handler(RequestHandler):
         self._address = None
         super().connection_lost(exc)
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        if isinstance(resp, web.HTTPException) and resp.status >= 400:
+            # Refused before any middleware (an `Expect` that nobody knows), in words that repeat the request.
+            resp = of_status(resp.status)
+        return await super().finish_response(request, resp, start_time)
+
     def handle_error(
         self,
         request: web.BaseRequest,
