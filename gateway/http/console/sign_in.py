@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 from gateway import __version__
 from gateway.console.sign_ins import SignIns
 from gateway.http import guards
-from gateway.http.access import GRANTED, PEERS, bearer
+from gateway.http.access import GRANTED, PEERS, SIGN_IN, SignIn, bearer
 from gateway.http.errors import ApiError, of_status
 
 API_PREFIX = "/api/"
@@ -93,6 +93,10 @@ class ConsoleSignIn:
             return of_status(401, "sign in again")
         if request.method not in _SAFE and not _is_ours(request):
             raise ApiError(403, "http.forbidden", f"a change needs the header {HEADER}")
+        if (request.method, request.path) == ("POST", SESSION_PATH):
+            # Else a cookie could be made to last for ever by asking for the next one with it.
+            return of_status(401, "signing in needs the token itself")
+        request[SIGN_IN] = SignIn(lambda: self._sign_ins.token(key) is not None)
         headers = request.headers.copy()
         headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
         response = await handler(request.clone(headers=headers))

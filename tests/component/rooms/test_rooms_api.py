@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from gateway.access.verifier import Verifier
 from gateway.model.hangup import HangupCause
 from tests.component.rooms.house import ANN, BOB, LANDLINE, OURS
 
@@ -190,6 +191,18 @@ async def test_a_room_is_read_live_and_again_from_where_one_was(house):
     assert await reader == [(4, "offered"), (5, "answered")]
     assert await read(house, path, 2, Last_Event_ID="2") == [(3, "user_said"), (4, "offered")]
     assert (await read(house, f"{path}?after=0", 1))[0] == (1, "offered")
+
+
+async def test_who_may_not_read_any_more_reads_no_further(house, monkeypatch):
+    room_id = await house.a_call(ANN, call_id="c_1")
+    path = f"/api/v1/rooms/{room_id}/live"
+    reader = asyncio.create_task(read(house, path, 9))
+    await asyncio.sleep(0.3)
+    assert not reader.done()
+
+    monkeypatch.setattr(Verifier, "holds", lambda *_: None)
+
+    assert await reader == []
 
 
 async def test_live_readers_end_with_the_server_and_are_bounded(house, monkeypatch):
