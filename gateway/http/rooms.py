@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Protocol
 
@@ -256,6 +257,9 @@ def _cursor(text: str) -> tuple[float, str] | None:
         return None
     at, _, room_id = text.partition(",")
     try:
-        return float(at), room_id
+        moment = float(at)
     except ValueError:
-        raise bad_field("before", "is not what `next_before` told") from None
+        moment = math.nan
+    if not math.isfinite(moment):
+        raise bad_field("before", "is not what `next_before` told")
+    return moment, room_id

@@ -8,6 +8,7 @@ import { empty, facts, pageHead, pill, problem, toast } from "./parts.js";
 import { number } from "./privacy.js";
 
 const PAGE = 50;
+const SHOWN_MOST = 500;
 const SETTLE_MS = 300;
 const FILTERS = [
   { name: "", title: "All", of: () => true },
@@ -53,8 +54,8 @@ export class OutboxView {
     this.#timer = setTimeout(() => void this.#load(), SETTLE_MS);
   }
 
-  async #ask(before) {
-    const query = new URLSearchParams({ limit: PAGE });
+  async #ask(before, limit = PAGE) {
+    const query = new URLSearchParams({ limit });
     if (this.#filter.name) query.set("status", this.#filter.name);
     if (before) query.set("before", before);
     return get(`/api/v1/outbox?${query}`);
@@ -63,7 +64,8 @@ export class OutboxView {
   async #load() {
     const filter = this.#filter;
     try {
-      const found = await this.#ask(null);
+      // As many as are shown: whoever looks at older ones is not sent back to the newest.
+      const found = await this.#ask(null, Math.min(SHOWN_MOST, Math.max(PAGE, this.#messages.length)));
       if (filter !== this.#filter) return;
       this.#messages = found.messages;
       this.#before = found.next_before;
@@ -93,6 +95,7 @@ export class OutboxView {
         on: {
           click: () => {
             this.#filter = filter;
+            this.#messages = [];
             this.#showTabs(counts);
             void this.#load().then(() => this.#tabs.querySelector("[aria-pressed=true]")?.focus());
           },

@@ -6,10 +6,10 @@ import { initial, moment } from "./format.js";
 import { ICONS } from "./icons.js";
 import { empty, pageHead, pill, problem, toast } from "./parts.js";
 import { number, shownNumber } from "./privacy.js";
+import { RoomReader } from "./room_reader.js";
 import { eventWords, follow, lineOf } from "./transcript.js";
 
 const PAGE = 500;
-const PAGES_MOST = 20;
 const SETTLE_MS = 350;
 const LATER_MS = 1_500;
 const LONGEST = 1_600;
@@ -21,7 +21,7 @@ export class RoomsView {
   #rooms = [];
   #stop = new AbortController();
   #timers = new Map();
-  #after = 0;
+  #reader = null;
 
   constructor({ stream, id }) {
     this.#id = id;
@@ -105,14 +105,19 @@ export class RoomsView {
   }
 
   #open() {
-    this.#after = 0;
+    this.#reader = null;
     this.#lines = null;
     if (this.#id === "") {
       this.#talk.replaceChildren(empty("rooms", "Choose a room", "Its calls and messages are shown here, in order."));
       return;
     }
     const id = this.#id;
-    this.#lines = h("ol.lines", { tabindex: "0", role: "log", "aria-label": "Conversation" });
+    const lines = h("ol.lines", { tabindex: "0", role: "log", "aria-label": "Conversation" });
+    this.#lines = lines;
+    this.#reader = new RoomReader(
+      (after) => get(`/api/v1/rooms/${encodeURIComponent(id)}/timeline?after=${after}&limit=${PAGE}`),
+      (entries, isFirst) => this.#append(lines, entries, isFirst),
+    );
     this.#talk.replaceChildren(
       h("div.panel-head", {}, [
         h("a.round-button.narrow-only", { href: "#/rooms", "aria-label": "All rooms" }, [icon(ICONS.back)]),
@@ -137,29 +142,20 @@ export class RoomsView {
     }
   }
 
-  /** Ask for what is not shown yet, and show it; the room may have been left meanwhile. */
+  /** Ask for what is not shown yet, and show it; a room that was left meanwhile keeps what is its own. */
   async #loadMore() {
-    const [id, lines] = [this.#id, this.#lines];
-    if (lines === null) return;
+    const [reader, lines] = [this.#reader, this.#lines];
+    if (reader === null) return;
     try {
-      for (let page = 0; page < PAGES_MOST; page += 1) {
-        const after = this.#after;
-        const found = await get(`/api/v1/rooms/${encodeURIComponent(id)}/timeline?after=${after}&limit=${PAGE}`);
-        if (lines !== this.#lines || after !== this.#after) return;
-        this.#append(lines, found.timeline);
-        if (found.next_after === null) break;
-      }
-      if (this.#after === 0) lines.replaceChildren(h("li", {}, [empty("rooms", "Nothing here yet", "What is said and written appears here.")]));
+      await reader.more();
+      if (reader.seen === 0) lines.replaceChildren(h("li", {}, [empty("rooms", "Nothing here yet", "What is said and written appears here.")]));
     } catch (error) {
-      if (lines === this.#lines && this.#after === 0) lines.replaceChildren(h("li", {}, [problem(error)]));
+      if (reader.seen === 0) lines.replaceChildren(h("li", {}, [problem(error)]));
     }
   }
 
-  #append(lines, entries) {
-    if (entries.length === 0) return;
-    if (this.#after === 0) lines.replaceChildren();
-    const isFirst = this.#after === 0;
-    this.#after = entries.at(-1).seq;
+  #append(lines, entries, isFirst) {
+    if (isFirst) lines.replaceChildren();
     follow(lines, () => {
       for (const entry of entries) {
         if (entry.kind === "offered") lines.append(callMark(entry));

@@ -102,6 +102,8 @@ async def test_filters_reach_the_store(client, fake):
         "direction=up",
         "active=maybe",
         "after=x",
+        "after=nan~c_1",
+        "after=-inf~c_1",
         "limit=0",
         "agent=" + "x" * 256,
     ],

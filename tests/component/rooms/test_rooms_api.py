@@ -33,7 +33,8 @@ async def test_rooms_are_listed_by_what_happened_last_and_found_by_address(house
     ):
         _, page = await house.ask("GET", f"/api/v1/rooms?{query}")
         assert [room["room_id"] for room in page["rooms"]] == rooms, query
-    assert (await house.ask("GET", "/api/v1/rooms?before=yesterday"))[0] == 400
+    for before in ("yesterday", "nan,r_1", "1e999,r_1"):
+        assert (await house.ask("GET", f"/api/v1/rooms?before={before}"))[0] == 400
 
 
 async def test_one_room_is_told_with_calls_addresses_and_wishes(house):
