@@ -23,6 +23,7 @@ _STATUS = {
     "not_allowed": 403,
     "denied": 403,
     "caller_id": 403,
+    "room": 403,
     "key_reused": 409,
 }
 """All other refusals are limits: 429."""

@@ -6,6 +6,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.dialling.dialler import DialRequest, PlacedAs
+from gateway.dialling.policy import LIMITS, Refusal
 from gateway.errors import DialRefused
 from gateway.http import dialling
 from gateway.http.server import build_app
@@ -104,6 +105,16 @@ async def test_a_refusal_is_told_by_its_reason(client, dialler, reason, status):
 
     assert (answer.status, (await answer.json())["error"]["code"]) == (status, f"dial.{reason}")
     assert "Retry-After" not in answer.headers
+
+
+async def test_only_what_passes_with_time_is_too_much(client, dialler):
+    told_to_wait = set()
+    for refusal in Refusal:
+        dialler.refuses = DialRefused(refusal.value, "this number may not be dialled")
+        if (await client.post("/api/v1/calls", json={"to": TO})).status == 429:
+            told_to_wait.add(refusal)
+
+    assert told_to_wait == LIMITS
 
 
 async def test_a_limit_says_when_to_try_again(client, dialler):
