@@ -110,3 +110,24 @@ async def test_no_path_query_or_body_is_a_fault_of_ours(served, caplog):
                 assert set(json.loads(text)["error"]) == {"code", "message"}, where
     assert asked > 1_000
     assert [record.getMessage() for record in caplog.records] == []
+
+
+async def test_whoever_looks_after_the_gateway_sees_how_its_language_models_fare(served):
+    _, port = served
+    headers = {"Authorization": f"Bearer {SECRETS['api-token']}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(f"http://127.0.0.1:{port}/api/v1/health") as answer,
+    ):
+        models = (await answer.json())["models"]
+
+    assert models == [
+        {
+            "agent": "assistant",
+            "host": "127.0.0.1",
+            "model": "none",
+            "state": "unasked",
+            "answered": 0,
+            "failed": 0,
+        }
+    ]
