@@ -18,12 +18,14 @@ log = logging.getLogger(__name__)
 
 EVENTS_PATH = "/api/v1/events"
 QUIET_S = 15.0
-"""A comment is sent when nothing happens for so long, so that proxies keep the connection."""
+"""A `beat` is sent when nothing happens for so long: proxies keep the connection, and watchers know that it stands."""
 WRITE_BOUND_S = 5.0
 """How long one client may take to make room in its socket."""
 LASTS_S = 3600.0
 """A stream ends after so long, and is opened again."""
 RETRY_MS = 2_000
+# An event, since browsers tell a page of no comments; without an id, so that it changes nothing.
+BEAT = b"event: beat\ndata: {}\n\n"
 BUFFER_BYTES = 256 * 1024
 
 
@@ -67,7 +69,7 @@ async def _stream(request: web.Request, watcher: Subscription) -> web.StreamResp
                 async with asyncio.timeout(QUIET_S):
                     piece = await watcher.take()
             except TimeoutError:
-                piece = b": still here\n\n"
+                piece = BEAT
             if not piece or not may_go_on(request):
                 break
             if watcher.missed:

@@ -47,7 +47,7 @@ class ConsoleSignIn:
     async def _sign_in(self, request: web.Request) -> web.Response:
         # The guard let it pass, so the token is good.
         response = web.json_response(self._facts(request))
-        is_secure = request.app[PEERS].scheme(request) == "https"
+        is_secure = _is_secure(request)
         response.set_cookie(
             SECURE_COOKIE if is_secure else COOKIE,
             self._sign_ins.sign_in(bearer(request)),
@@ -112,6 +112,15 @@ class ConsoleSignIn:
 
 def _key(request: web.Request) -> str:
     return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE) or ""
+
+
+def _is_secure(request: web.Request) -> bool:
+    """Whether the browser speaks HTTPS, be it with a proxy that we were not told of: then its page's origin says so.
+
+    Whoever lies about that gets a cookie that his browser does not take.
+    """
+    origin = request.headers.get("Origin", "")
+    return request.app[PEERS].scheme(request) == "https" or origin.startswith("https://")
 
 
 def _is_ours(request: web.Request) -> bool:

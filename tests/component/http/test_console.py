@@ -220,6 +220,15 @@ async def test_behind_tls_the_cookie_is_for_this_host_alone(clock):
         assert (await shown.json())["mask_pii"] is False
 
 
+async def test_behind_a_proxy_that_nobody_named_the_pages_origin_tells_of_tls(client):
+    headers = {"Authorization": f"Bearer {TOKEN}", "Origin": "https://gateway.example.com"}
+
+    answer = await client.post("/api/v1/session", headers=headers)
+
+    assert answer.cookies[SECURE_COOKIE]["secure"]
+    assert COOKIE not in answer.cookies
+
+
 async def test_signing_out_makes_the_cookie_worthless(client):
     key = (await sign_in(client)).cookies[COOKIE].value
 
