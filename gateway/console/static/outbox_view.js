@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { h, icon, put, say } from "./dom.js";
 import { moment, words } from "./format.js";
 import { ICONS } from "./icons.js";
+import { Later } from "./later.js";
 import { empty, facts, pageHead, pill, problem, toast } from "./parts.js";
 import { number } from "./privacy.js";
 
@@ -21,7 +22,7 @@ const TONES = { queued: "warn", sending: "warn", sent: "second", delivered: "goo
 export class OutboxView {
   #filter = FILTERS[0];
   #stop = new AbortController();
-  #timer = 0;
+  #later = new Later(() => void this.#load(), SETTLE_MS);
   #open = new Set();
   #messages = [];
 
@@ -36,7 +37,7 @@ export class OutboxView {
       this.#more,
     ]);
     for (const kind of ["message", "gap"]) {
-      stream.addEventListener(kind, () => this.#soon(), { signal: this.#stop.signal });
+      stream.addEventListener(kind, () => this.#later.ask(), { signal: this.#stop.signal });
     }
     this.#showTabs({});
     void this.#load();
@@ -45,13 +46,8 @@ export class OutboxView {
   #tabs; #list; #more; #before = null;
 
   close() {
-    clearTimeout(this.#timer);
+    this.#later.cancel();
     this.#stop.abort();
-  }
-
-  #soon() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#load(), SETTLE_MS);
   }
 
   async #ask(before, limit = PAGE) {
@@ -174,7 +170,7 @@ export class OutboxView {
           try {
             await post(`/api/v1/outbox/${encodeURIComponent(id)}/replay`);
             toast("The message is sent again");
-            this.#soon();
+            this.#later.ask();
           } catch (error) {
             toast(error.status === 403 ? "Your token may not send messages" : error.message, "danger");
             button.disabled = false;

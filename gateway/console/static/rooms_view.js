@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { h, icon, put, say } from "./dom.js";
 import { initial, moment } from "./format.js";
 import { ICONS } from "./icons.js";
+import { Later } from "./later.js";
 import { empty, pageHead, pill, problem, toast } from "./parts.js";
 import { number, shownNumber } from "./privacy.js";
 import { RoomReader } from "./room_reader.js";
@@ -20,7 +21,10 @@ export class RoomsView {
   #id;
   #rooms = [];
   #stop = new AbortController();
-  #timers = new Map();
+  #roomLater = new Later(() => void this.#loadMore(), SETTLE_MS);
+  #allLater = new Later(() => this.#loadAll(), SETTLE_MS);
+  // What came in is put into its room a moment after it is told.
+  #inboxLater = new Later(() => this.#loadAll(), LATER_MS);
   #reader = null;
 
   constructor({ stream, id }) {
@@ -32,18 +36,13 @@ export class RoomsView {
       h("div.rooms", {}, [h("nav.panel.room-nav", { "aria-label": "Rooms" }, [this.#list]), this.#talk]),
     ]);
     const signal = this.#stop.signal;
-    const look = (delayMs) => {
-      this.#soon("list", () => void this.#loadList(), delayMs);
-      this.#soon("room", () => void this.#loadMore(), delayMs);
-    };
     stream.addEventListener("line", ({ detail }) => {
-      if (detail.room_id === this.#id) this.#soon("room", () => void this.#loadMore(), SETTLE_MS);
+      if (detail.room_id === this.#id) this.#roomLater.ask();
     }, { signal });
     for (const kind of ["message", "call_offered", "call_ended", "gap"]) {
-      stream.addEventListener(kind, () => look(SETTLE_MS), { signal });
+      stream.addEventListener(kind, () => this.#allLater.ask(), { signal });
     }
-    // What came in is put into its room a moment after it is told.
-    stream.addEventListener("inbox", () => look(LATER_MS), { signal });
+    stream.addEventListener("inbox", () => this.#inboxLater.ask(), { signal });
     void this.#loadList();
     this.#open();
   }
@@ -52,7 +51,7 @@ export class RoomsView {
 
   close() {
     this.#stop.abort();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const later of [this.#roomLater, this.#allLater, this.#inboxLater]) later.cancel();
   }
 
   turnTo(id) {
@@ -63,9 +62,9 @@ export class RoomsView {
     return true;
   }
 
-  #soon(what, work, delayMs) {
-    clearTimeout(this.#timers.get(what));
-    this.#timers.set(what, setTimeout(work, delayMs));
+  #loadAll() {
+    void this.#loadList();
+    void this.#loadMore();
   }
 
   async #loadList() {
@@ -197,7 +196,7 @@ export class RoomsView {
             field.value = "";
             grow();
             toast(delivery === "spoken" ? "The agent says it in the call" : "Your message is on its way");
-            this.#soon("room", () => void this.#loadMore(), SETTLE_MS);
+            this.#roomLater.ask();
           } catch (error) {
             say(fault, refusal(error));
           } finally {
