@@ -142,8 +142,9 @@ export class CallView {
   #tick() {
     const call = this.#live.find(this.#id);
     if (call === null) {
+      // Over: drawn once more, and not again with every look at the others.
+      if (!this.#hangUp.hidden) this.#draw();
       this.#hangUp.hidden = true;
-      this.#draw();
       return;
     }
     this.#hangUp.hidden = false;
