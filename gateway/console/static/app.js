@@ -11,6 +11,7 @@ import { ICONS } from "./icons.js";
 import { LiveCalls } from "./live_calls.js";
 import { OutboxView } from "./outbox_view.js";
 import { setMasking } from "./privacy.js";
+import { restWhileHidden } from "./resting.js";
 import { RoomsView } from "./rooms_view.js";
 import { signInForm } from "./sign_in_view.js";
 import { Stream } from "./stream.js";
@@ -32,6 +33,7 @@ let frame = null;
 async function begin() {
   whenSignedOut(showSignIn);
   addEventListener("hashchange", show);
+  restWhileHidden(document, stream);
   stream.addEventListener("refused", () => void get("/api/v1/session").catch(() => {}));
   try {
     enter(await get("/api/v1/session"));

@@ -19,6 +19,9 @@ export class Stream extends EventTarget {
   #lastId = "";
   state = "lost";
 
+  /** Whether it is meant to be open, be it lost now. */
+  get isOpen() { return this.#source !== null; }
+
   open() {
     this.close();
     // A new source knows nothing of the one before: where that was is told in the address.

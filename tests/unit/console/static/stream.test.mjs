@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
+import { restWhileHidden } from "../../../../gateway/console/static/resting.js";
 import { Stream } from "../../../../gateway/console/static/stream.js";
 
 /** Stands for the browser's; tests say what it hears. */
@@ -81,5 +82,51 @@ test("nothing is opened any more once it is closed", () => {
   const { stream } = opened();
   stream.close();
   mock.timers.tick(600_000);
+  assert.equal(FakeSource.all.length, 1);
+});
+
+/** Stands for the document. */
+class Page extends EventTarget {
+  hidden = false;
+
+  turn(isHidden) {
+    this.hidden = isHidden;
+    this.dispatchEvent(new Event("visibilitychange"));
+  }
+}
+
+test("a page that nobody looks at lets its stream rest, and goes on where it was", () => {
+  const { stream, seen } = opened();
+  const page = new Page();
+  restWhileHidden(page, stream);
+  page.turn(true);
+  mock.timers.tick(30_000);
+  page.turn(false);
+  newest().hear("beat");
+  mock.timers.tick(35_000);
+  assert.equal(FakeSource.all.length, 1);
+
+  page.turn(true);
+  newest().hear("beat");
+  mock.timers.tick(39_000);
+  newest().hear("beat");
+  mock.timers.tick(21_000);
+  assert.equal(newest().readyState, FakeSource.CLOSED);
+  mock.timers.tick(600_000);
+  page.turn(false);
+
+  assert.equal(FakeSource.all.length, 2);
+  assert.equal(wentOnFrom(newest()), "run-1");
+  assert.deepEqual(seen, ["open", "lost"]);
+});
+
+test("a stream that was closed while nobody looked stays closed", () => {
+  const { stream } = opened();
+  const page = new Page();
+  restWhileHidden(page, stream);
+  page.turn(true);
+  stream.close();
+  mock.timers.tick(600_000);
+  page.turn(false);
   assert.equal(FakeSource.all.length, 1);
 });
