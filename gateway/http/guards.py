@@ -78,6 +78,14 @@ async def _shaped(request: web.Request, handler: Handler) -> web.StreamResponse:
         return of_gateway_error(error)
     except TimeoutError:
         return error_response(503, "http.timeout", "the answer took too long")
+    except (web.RequestPayloadError, ConnectionError) as error:
+        if isinstance(error, ConnectionError) and request.transport is not None:
+            return _fault(request)  # another connection's than the client's
+        # Cannot be unpacked, or ends in its midst because the client has gone: nothing of ours, and no traceback.
+        log.debug("a body could not be read", extra={"reason": type(error).__name__})
+        response = of_status(400, "the body cannot be read as its headers say")
+        response.force_close()
+        return response
     except web.HTTPException as error:
         if error.status < 400:
             raise

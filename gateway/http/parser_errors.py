@@ -84,6 +84,13 @@ class _Handler(RequestHandler):
             resp = of_status(resp.status)
         return await super().finish_response(request, resp, start_time)
 
+    def log_exception(self, *args: Any, **options: Any) -> None:
+        if isinstance(options.get("exc_info"), web.RequestPayloadError):
+            # What is left of a body is read away after the answer; anybody can send what cannot be.
+            log.debug("the rest of a body could not be read")
+            return
+        super().log_exception(*args, **options)
+
     def handle_error(
         self,
         request: web.BaseRequest,

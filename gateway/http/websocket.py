@@ -104,7 +104,7 @@ class WebSocketDoor:
             # Bounded in memory without a window for each of many clients (RFC 7692 section 7.1).
             compress=False,
         )
-        if not socket.can_prepare(request).ok:
+        if not _can_upgrade(socket, request):
             raise ApiError(426, "http.upgrade_required", "this address speaks WebSocket")
         client = self._hub.enter(visitor.address)
         if client is None:
@@ -274,6 +274,13 @@ class WebSocketDoor:
 
 def _later(name: str, code: str, message: str) -> dict[str, Any]:
     return {"type": "error", "id": name, "code": code, "message": message}
+
+
+def _can_upgrade(socket: web.WebSocketResponse, request: web.Request) -> bool:
+    try:
+        return socket.can_prepare(request).ok
+    except ValueError:
+        return False  # Sec-WebSocket-Key is not base64, nor even text
 
 
 def _token(request: web.Request) -> str:

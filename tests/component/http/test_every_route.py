@@ -1,4 +1,4 @@
-"""Every route of the whole gateway, given odd paths, queries and bodies by who may do everything: no fault of ours."""
+"""Every route of the whole gateway, given odd paths, queries, headers and bodies: no fault of ours, and one shape."""
 
 import asyncio
 import json
@@ -131,3 +131,62 @@ async def test_whoever_looks_after_the_gateway_sees_how_its_language_models_fare
             "failed": 0,
         }
     ]
+
+
+HEADERS = (
+    b"Host: \xff\r\nOrigin: http://\xff\r\n",
+    b"Content-Encoding: gzip\r\n",
+    b"Content-Encoding: zstd, gzip\r\n",
+    b'Content-Type: a/b; charset="\xff"\r\n',
+    b"Content-Type: multipart/form-data\r\n",
+    b'Cookie: offhook_console="\\377\xff"; $Version=1; \x80=\r\n',
+    b"X-Forwarded-For: \xff, ::1%\xff\r\nX-Forwarded-Host: \xff\r\nX-Forwarded-Proto: \xff\r\n",
+    b'If-None-Match: "\xff, W/"", *\r\nIf-Match: "\xff\r\n',
+    b"Range: bytes=\xff-\r\nAccept: ,,;q=\xff\r\n",
+    b"Idempotency-Key: \xff\r\n",
+    b"Last-Event-ID: \xff-\xd9\xa1\r\n",
+    b"webhook-id: \xff\r\nwebhook-timestamp: 1e999\r\nwebhook-signature: v1,\xff \xff\r\n",
+    b"X-Twilio-Signature: \xff\r\nX-Telegram-Bot-Api-Secret-Token: \xff\r\n",
+    b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: \xff\r\n",
+)
+
+
+def heads_of(app: web.Application) -> Iterator[tuple[str, bytes]]:
+    """Return requests of every route with each of the headers, by the administrator and by somebody who is no one."""
+    for route in app.router.routes():
+        if route.resource is None or (route.method, route.resource.canonical) in ENDLESS:
+            continue
+        if route.method == "HEAD":
+            continue
+        path = re.sub(r"\{[^}]*\}", "x", route.resource.canonical)
+        for token in (SECRETS["api-token"].encode(), b"\xff.\xff.\xff"):
+            for lines in HEADERS:
+                host = b"" if lines.startswith(b"Host:") else b"Host: x\r\n"
+                start = f"{route.method} {path} HTTP/1.1\r\n".encode()
+                rest = b"Authorization: Bearer " + token + b"\r\nConnection: close\r\n"
+                yield path, start + host + lines + rest + b"Content-Length: 2\r\n\r\n{}"
+
+
+async def answer_of(port: int, sent: bytes) -> tuple[int, bytes]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    said = await reader.read()
+    writer.close()
+    head, _, body = said.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+async def test_no_header_is_a_fault_of_ours(served, caplog):
+    app, port = served
+    caplog.set_level(logging.ERROR)
+    asked = 0
+    async with asyncio.timeout(60):
+        for path, sent in heads_of(app):
+            status, body = await answer_of(port, sent)
+            asked += 1
+            assert status < 500 or (status == 503 and path in NOT_STARTED), (sent, body[:200])
+            if status >= 400 and body and path != "/readyz":
+                assert set(json.loads(body)["error"]) == {"code", "message"}, (sent, body[:200])
+    assert asked > 1_000
+    assert [record.getMessage() for record in caplog.records] == []
