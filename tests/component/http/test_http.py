@@ -105,6 +105,19 @@ async def test_readiness_names_what_failed(stranger, fake):
     }
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-Forwarded-For": "203.0.113.9"}, {"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 x"}],
+)
+async def test_strangers_are_told_what_failed_but_not_why(stranger, fake, headers):
+    fake.parts.append(Check(name="mailbox", ok=False, detail="login of desk@example.org failed"))
+
+    body = await (await stranger.get("/readyz", headers=headers)).json()
+
+    assert (body["failed"], body["checks"]["mailbox"]) == (["mailbox"], {"ok": False, "detail": ""})
+    assert "desk@example.org" not in str(body)
+
+
 async def test_metrics_are_told_in_the_text_format(stranger, metrics):
     metrics.calls_active.set(3)
 
