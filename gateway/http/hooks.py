@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=BaseModel)
 
+MAILS_AT_ONCE = 8
+"""Whole mails that may be on their way in: whose they are is known only when all of one is in memory."""
+
 MAIL_BOUND_S = 30.0
 """Longest that a whole mail may take to come."""
 
@@ -181,6 +184,7 @@ class ProgramHooks:
         self._keys = tuple(keys)
         self._mail = mail
         self._mail_most = mail_most
+        self._mails = 0
         self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
@@ -225,8 +229,15 @@ class ProgramHooks:
     async def mail(self, request: web.Request) -> web.Response:
         """Take a whole mail, as it came over the wire (`message/rfc822`); its `Message-ID` counts it once."""
         assert self._mail is not None
-        async with asyncio.timeout(MAIL_BOUND_S):
-            body = await self._genuine(await self._large_body(request))
+        if self._mails >= MAILS_AT_ONCE:
+            words = "too many mails come in at once"
+            raise ApiError(503, "http.overloaded", words, headers={"Retry-After": "5"})
+        self._mails += 1
+        try:
+            async with asyncio.timeout(MAIL_BOUND_S):
+                body = await self._genuine(await self._large_body(request))
+        finally:
+            self._mails -= 1
         taken = await self._mail.take(body)
         return web.json_response({"taken_as": taken.value})
 
