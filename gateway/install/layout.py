@@ -9,6 +9,9 @@ from gateway.errors import ConfigError
 DEFAULT_PREFIX = Path("/opt/offhook")
 DEFAULT_USER = "offhook"
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.+-]*){2,}")
+_HIDDEN = ("/home", "/root", "/run")
+"""The units' sandbox hides these from the service, and so would the program be."""
 UNITS = ("offhook.service", "offhook@.service")
 
 
@@ -22,10 +25,15 @@ class Layout:
 
     def __post_init__(self) -> None:
         """Raises `ConfigError`."""
-        if not self.prefix.is_absolute() or len(self.prefix.parts) < 3 or " " in str(self.prefix):
+        if not _PREFIX.fullmatch(str(self.prefix)):
             raise ConfigError(
-                f"--prefix {self.prefix}: must be an absolute path below a top folder, without spaces, "
-                f"such as {DEFAULT_PREFIX}"
+                f"--prefix {self.prefix}: must be an absolute path below a top folder, of letters, "
+                f"digits and ._+- only, such as {DEFAULT_PREFIX}"
+            )
+        if str(self.prefix).startswith(tuple(f"{folder}/" for folder in _HIDDEN)):
+            raise ConfigError(
+                f"--prefix {self.prefix}: the service sees nothing in {', '.join(_HIDDEN)}; "
+                f"choose another, such as {DEFAULT_PREFIX}"
             )
         if not _USER.fullmatch(self.user):
             raise ConfigError(
@@ -59,6 +67,10 @@ class Layout:
     def share(self) -> Path:
         """Models, for all versions."""
         return self.at(self.prefix / "share")
+
+    def own(self) -> tuple[Path, ...]:
+        """Return what in the prefix is ours alone."""
+        return (self.current, self.previous, self.versions, self.share / "models")
 
     @property
     def command(self) -> Path:

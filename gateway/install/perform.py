@@ -10,7 +10,17 @@ from pathlib import Path
 from gateway.install import system, version
 from gateway.install.layout import Layout
 from gateway.install.skeleton import config_text
-from gateway.install.steps import Folder, Gone, InstallFailed, Link, Run, Runner, Step, Text
+from gateway.install.steps import (
+    Folder,
+    Gone,
+    GoneIfEmpty,
+    InstallFailed,
+    Link,
+    Run,
+    Runner,
+    Step,
+    Text,
+)
 
 KEPT_VERSIONS = 3
 """The current one, the one before, and one more."""
@@ -80,9 +90,9 @@ class Installation:
         folder = self._build(source, name, python, is_published=is_published)
         if not self._is_dry:
             self._check(old, folder)
-        self._switch(folder, old, source)
+        before = self._switch(folder, old, source)
         if restarts:
-            self._restart(folder, old, drain_s)
+            self._restart(folder, old, before, drain_s)
         self._do([Gone(path) for path in self._surplus()])
 
     def rollback(self, *, restarts: bool, drain_s: float) -> None:
@@ -91,9 +101,9 @@ class Installation:
         current, previous = self._version_of(layout.current), self._version_of(layout.previous)
         if current is None or previous is None:
             raise InstallFailed(f"there is no version before the current one in {layout.versions}")
-        self._switch(previous, current)
+        before = self._switch(previous, current)
         if restarts:
-            self._restart(previous, current, drain_s)
+            self._restart(previous, current, before, drain_s)
 
     def uninstall(self, *, purges: bool) -> None:
         """Stop and remove the program; configuration, calls and messages stay unless `purges`."""
@@ -106,7 +116,9 @@ class Installation:
         wanted = layout.at("/etc/systemd/system").glob("*.wants/offhook*.service")
         steps += [Gone(path) for path in sorted(wanted) if _is_ours(path.stem.replace("@", "-"))]
         steps += [Gone(path) for path in layout.system_files().values()]
-        steps += [Gone(layout.command), Gone(layout.at(layout.prefix))]
+        steps += [Gone(path) for path in (layout.command, *layout.own())]
+        # The prefix may be one that others use, too, such as /usr/local.
+        steps += [GoneIfEmpty(path) for path in (layout.share, layout.at(layout.prefix))]
         if purges:
             folders = [layout.at(f"/var/{kind}") for kind in ("lib", "cache")]
             found = [p for folder in folders for p in folder.glob("offhook*") if _is_ours(p.name)]
@@ -118,16 +130,19 @@ class Installation:
     # Inside -----------------------------------------------------------------------------------------
 
     def _do(self, steps: Sequence[Step]) -> None:
-        for step in steps:
-            if not step.needed():
-                continue
-            self._tell(step.told())
-            if self._is_dry:
-                continue
-            try:
-                step.do(self._runner)
-            except OSError as error:
-                raise InstallFailed(f"cannot {step.told()}: {error}") from error
+        # Root's own may be 077, and then the service's user could not read the program.
+        umask = os.umask(0o022)
+        try:
+            for step in steps:
+                if not step.needed():
+                    continue
+                self._tell(step.told())
+                if not self._is_dry:
+                    step.do(self._runner)
+        except OSError as error:
+            raise InstallFailed(f"cannot {step.told()}: {error}") from error
+        finally:
+            os.umask(umask)
 
     def _version_of(self, link: Path) -> Path | None:
         """Return the complete version that a link names."""
@@ -171,17 +186,18 @@ class Installation:
 
         That it cannot check counts, too.
         """
-        environment = {"OFFHOOK_CACHE": str(self._layout.share)}
+        given = system.given_to_service(self._layout, config)
+        environment = {**given, "OFFHOOK_CACHE": str(self._layout.share)}
         command = (str(folder / "bin" / "python"), "-m", "gateway", "check", "--json")
-        told = self._runner.read((*command, "--config", str(config)), environment)
         try:
+            told = self._runner.read((*command, "--config", str(config)), environment)
             rows = json.loads(told)["findings"]
             return {
                 str(row["subject"]): f"{row['subject']}: {row['message']}"
                 for row in rows
                 if row["level"] == "fail"
             }
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return {"check": "`offhook check` itself fails"}
 
     def _system_folder(self, folder: Path, source: Path | None) -> Path:
@@ -189,32 +205,58 @@ class Installation:
         # In a dry run the version was not built.
         return kept if kept.is_dir() or source is None else source / "systemd"
 
-    def _switch(self, folder: Path, old: Path, source: Path | None = None) -> None:
+    def _switch(self, folder: Path, old: Path, source: Path | None = None) -> str:
+        """Make a version current; returns what `previous` named before, empty for nothing.
+
+        Whatever fails, everything is as it was.
+        """
+        layout = self._layout
+        before = os.readlink(layout.previous) if layout.previous.is_symlink() else ""
+        try:
+            self._do(
+                [
+                    Link(layout.previous, f"versions/{old.name}"),
+                    *system.file_steps(layout, self._system_folder(folder, source)),
+                    Link(layout.current, f"versions/{folder.name}"),
+                    *system.make_known(layout, self._runner),
+                ]
+            )
+        except BaseException:
+            try:
+                self._put_back(old, before)
+            except (InstallFailed, OSError) as error:
+                self._tell(f"going back to {old.name} failed, too: {error}")
+            raise
+        return before
+
+    def _put_back(self, old: Path, before: str) -> None:
+        """Undo a switch: a version that failed must not be what `rollback` leads to, either."""
         layout = self._layout
         self._do(
             [
-                Link(layout.previous, f"versions/{old.name}"),
-                *system.file_steps(layout, self._system_folder(folder, source)),
-                Link(layout.current, f"versions/{folder.name}"),
+                Link(layout.current, f"versions/{old.name}"),
+                Link(layout.previous, before) if before else Gone(layout.previous),
+                *system.file_steps(layout, self._system_folder(old, None)),
                 *system.make_known(layout, self._runner),
             ]
         )
 
-    def _restart(self, folder: Path, old: Path, drain_s: float) -> None:
+    def _restart(self, folder: Path, old: Path, before: str, drain_s: float) -> None:
         """Let the running calls end, start the new version; go back if it does not come up."""
         if self._layout.is_staged or not system.is_running(self._runner):
             return
         units = system.active_units(self._runner)
         for unit in units:
-            config = str(system.config_of(self._layout, unit))
-            drain = (str(old / "bin" / "offhook"), "drain", "--wait", "--config", config)
+            config = system.config_of(self._layout, unit)
+            drain = (str(old / "bin" / "offhook"), "drain", "--wait", "--config", str(config))
+            given = system.given_to_service(self._layout, config)
             # One that does not answer has no calls to wait for.
-            self._do([Run((*drain, "--deadline", str(drain_s)), may_fail=True)])
+            self._do([Run((*drain, "--deadline", str(drain_s)), given, may_fail=True)])
             self._tell(f"run systemctl restart {unit}")
             if self._is_dry or not system.restart([unit], self._runner):
                 continue
             self._tell(f"{unit} did not come up; going back to {old.name}")
-            self._switch(old, folder)
+            self._put_back(old, before)
             still = system.restart(units, self._runner)
             state = f"{', '.join(still)} did not come up either" if still else "it runs again"
             raise InstallFailed(f"{unit} did not start with {folder.name}; {old.name}: {state}")
