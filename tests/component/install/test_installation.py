@@ -286,13 +286,13 @@ def test_after_an_upgrade_that_failed_rollback_does_not_lead_to_the_broken_versi
     bench.install("1.0")
     bench.upgrade("2.0")
     bench.host.broken = {"offhook.service"}
-    with pytest.raises(InstallFailed, match="did not start with 3.0"):
+    with pytest.raises(InstallFailed, match=r"did not start with 3\.0"):
         bench.upgrade("3.0", restarts=True)
     assert bench.current == "2.0"
     assert bench.layout.previous.readlink().name.partition("-")[0] == "1.0"
 
     bench.layout.previous.unlink()
-    with pytest.raises(InstallFailed, match="did not start with 4.0"):
+    with pytest.raises(InstallFailed, match=r"did not start with 4\.0"):
         bench.upgrade("4.0", restarts=True)
     with pytest.raises(InstallFailed, match="no version before"):
         bench.rollback()
@@ -423,8 +423,10 @@ def test_what_cannot_be_done_is_told(bench: Bench, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "prefix",
-    ["relative", "/", "/opt", "/opt/with space", "/opt/100%", "/home/me/offhook", "/root/offhook"]
-    + ["/opt/../etc", "/run/user/offhook"],
+    [
+        *("relative", "/", "/opt", "/opt/with space", "/opt/100%", "/opt/../etc"),
+        *("/home/me/offhook", "/root/offhook", "/run/user/offhook"),
+    ],
 )
 def test_a_prefix_that_would_be_dangerous_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError, match="--prefix"):
