@@ -11,6 +11,7 @@ from gateway.channels.webhook_signature import sign
 from gateway.config.event_webhooks import EventWebhookSection
 from gateway.errors import StoreError
 from gateway.model.messages import SendFailed
+from gateway.seldom import Seldom
 from gateway.store import event_rows
 from gateway.store.event_rows import Attempt, EventRow, EventState
 from gateway.store.transactor import Transactor
@@ -54,6 +55,7 @@ class Postman:
         self._dice = dice or random.Random()
         self._session = ProviderSession(timeout_s=section.timeout_s)
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._not_taken, self._given_up = Seldom(), Seldom()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -156,11 +158,11 @@ class Postman:
                 self._count("delivered", 1)
             case EventState.PENDING:
                 self._count("failed", 1)
-                log.warning("an event was not taken", extra=facts)
+                self._not_taken.log(log, logging.WARNING, "an event was not taken", facts)
             case EventState.DEAD:
                 self._count("failed", 1)
                 self._count("dead", 1)
-                log.error("an event was given up", extra=facts)
+                self._given_up.log(log, logging.ERROR, "an event was given up", facts)
 
 
 def pause_after(failures: int, chance: float) -> float:

@@ -23,6 +23,7 @@ from gateway.channels.reception import Reception
 from gateway.channels.webhook_signature import is_genuine
 from gateway.http.errors import ApiError
 from gateway.model.messages import Channel, InboundMessage, Media, MessageStatus, Receipt
+from gateway.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,7 @@ class ProgramHooks:
         """`mail` takes whole mails of at most `mail_most` bytes; None: there is no e-mail."""
         self._reception = reception
         self._keys = tuple(keys)
+        self._refused = Seldom()
         self._mail = mail
         self._mail_most = mail_most
         self._clock = clock
@@ -209,8 +211,11 @@ class ProgramHooks:
     async def _genuine(self, request: web.BaseRequest) -> bytes:
         body = await request.read()
         if not is_genuine(self._keys, request.headers, body, at=self._clock()):
-            log.warning(
-                "a webhook without a good signature is refused", extra={"path": request.path}
+            self._refused.log(
+                log,
+                logging.WARNING,
+                "a webhook without a good signature is refused",
+                {"path": request.path},
             )
             raise ApiError(403, "http.forbidden", "the signature is wrong or too old")
         return body

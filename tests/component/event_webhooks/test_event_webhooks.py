@@ -379,6 +379,59 @@ async def test_the_end_of_a_call_that_a_crash_cut_off_is_told_once(tmp_path, url
     assert program.told[1][1]["data"]["cause"]
 
 
+async def test_whoever_is_told_of_ends_only_is_told_of_a_call_that_a_crash_cut_off(
+    tmp_path, url, program
+):
+    store = Store(tmp_path)
+    await store.start()
+    room = await store.room_for(number="100", person="+491")
+    store.call_offered(offered(), room_id=room.room_id, agent="desk")
+    await store.close()  # without the call's end, as after a kill
+
+    for _ in range(2):
+        again = Store(tmp_path)
+        await again.start()
+        hooks = webhooks(again, url, events=(EventType.CALL_ENDED,))
+        await hooks.start(again.cut_off)
+        await until(lambda: len(program.told) >= 1)
+        await hooks.close()
+        await again.close()
+    assert program.types() == ["call.ended"]
+
+
+async def test_a_target_that_is_down_costs_another_no_events(database):
+    rows_of = {
+        target: [
+            event_rows.EventRow(
+                event_id=f"evt_{number}",
+                target=target,
+                type="call.ended",
+                subject=f"c_{number}",
+                body="{}",
+                created_at=float(number),
+            )
+            for number in range(5)
+        ]
+        for target in ("down", "crm")
+    }
+    add = event_rows.add
+    assert database.run(lambda c: add(c, rows_of["down"], waiting_most=3)) == 2
+    assert database.run(lambda c: add(c, rows_of["crm"][:2], waiting_most=3)) == 0
+    assert database.run(lambda c: event_rows.waiting(c, "crm")) == 2
+    assert database.run(event_rows.waiting) == 5
+
+
+async def test_a_target_that_is_down_does_not_fill_the_log(database, caplog):
+    hooks = webhooks(database, "http://127.0.0.1:9/nobody")
+    await hooks.start()
+    for number in range(20):
+        take_call(hooks.herald, f"c_{number}")
+    await until(lambda: len(rows(database)) == 40 and all(row[2] for row in rows(database)))
+    await hooks.close()
+    told = [r for r in caplog.records if r.getMessage() == "an event was not taken"]
+    assert len(told) == 1
+
+
 async def test_the_same_event_is_written_once(database):
     event = call_started(record_of_offer(offered(), room_id="r_1", agent="desk"))
     row = event_rows.EventRow(
