@@ -137,6 +137,10 @@ class CallTape:
         if not self._resume("asked"):
             raise RecordingNotRunning(f"the recording of this call is {self._state.value}")
 
+    def was_paused_since(self, at_s: float) -> bool:
+        since = self._clock.sample(at_s)
+        return any(end is None or end > since for _, end in self._pauses)
+
     def _pause(self, reason: str) -> bool:
         if not self._apply(TapeTrigger.PAUSE):
             return False

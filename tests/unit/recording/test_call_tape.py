@@ -387,3 +387,48 @@ def test_empty_words_leave_the_greeting_alone() -> None:
     for mode in RecordingMode:
         assert told_greeting(mode, silent, "Hello.") == "Hello."
     assert told_greeting(RecordingMode.ANNOUNCE, RecordingSection(), "") == "This call is recorded."
+
+
+def test_words_said_in_a_pause_stay_out_when_they_are_understood_after_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        recorded = Recorded(tmp_path, RecordingMode.ANNOUNCE, pause_key="9")
+        await recorded.answered()
+        bench = recorded.bench
+        line = bench.agent.line
+        assert line is not None
+        recorded.desk.pause("c_test")
+        await bench.ear.says(1.0)
+        line.say(said(2000, text="I heard four one one one"))
+        await bench.run_until(now() - bench.offered_s + 0.5)
+        # The caller goes on at once; recogniser and voice are slower.
+        recorded.desk.resume("c_test")
+        line.heard_user("four one one one", {})
+        await bench.run_until(now() - bench.offered_s + 3)
+        await bench.ear.says(1.0)
+        line.heard_user("That is it", {})
+        await recorded.over(1)
+
+        told = [text for _, text, _ in bench.recorder.said()][1:]
+        assert told == [HIDDEN, HIDDEN, "That is it"]
+
+    call(scenario())
+
+
+def test_a_noise_before_a_pause_does_not_hide_what_is_said_long_after_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        recorded = Recorded(tmp_path, RecordingMode.ANNOUNCE)
+        await recorded.answered()
+        bench = recorded.bench
+        line = bench.agent.line
+        assert line is not None
+        await bench.ear.says(0.3)  # nobody understood it
+        recorded.desk.pause("c_test")
+        await bench.run_until(now() - bench.offered_s + 20)
+        recorded.desk.resume("c_test")
+        await bench.ear.says(1.0)
+        line.heard_user("What do you want to know?", {})
+        await recorded.over(1)
+
+        assert [text for _, text, _ in bench.recorder.said()][1:] == ["What do you want to know?"]
+
+    call(scenario())
