@@ -13,7 +13,7 @@ from gateway import api_token
 from gateway.checks.finding import Finding, fail, ok, warn
 from gateway.config import Config
 from gateway.errors import ConfigError
-from gateway.store import sqlite
+from gateway.store import earlier, sqlite
 from gateway.store.schema import SCHEMA_VERSION, schema_versions
 
 _MIB = 1 << 20
@@ -95,7 +95,7 @@ def _database(config: Config, *, is_running: bool) -> Iterator[Finding]:
         yield fail(
             "database",
             f"{path} has schema version {version}, this program knows {SCHEMA_VERSION}",
-            "install the newer Offhook again, or set gateway.data_dir",
+            earlier.way_back(path) or "install the newer Offhook again, or set gateway.data_dir",
         )
         return
     user = "in use by a running gateway" if is_running else "not in use"

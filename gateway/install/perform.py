@@ -88,8 +88,11 @@ class Installation:
                 f"nothing is installed in {layout.at(layout.prefix)}; run `offhook systemd install` first"
             )
         folder = self._build(source, name, python, is_published=is_published)
-        if not self._is_dry:
+        try:
             self._check(old, folder)
+        except InstallFailed:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         before = self._switch(folder, old, source)
         if restarts:
             self._restart(folder, old, before, drain_s)
@@ -101,6 +104,8 @@ class Installation:
         current, previous = self._version_of(layout.current), self._version_of(layout.previous)
         if current is None or previous is None:
             raise InstallFailed(f"there is no version before the current one in {layout.versions}")
+        # Before calls are turned away: it may know less than the configuration and the database of today ask for.
+        self._check(current, previous)
         before = self._switch(previous, current)
         if restarts:
             self._restart(previous, current, before, drain_s)
@@ -169,16 +174,16 @@ class Installation:
         return folder
 
     def _check(self, old: Path, folder: Path) -> None:
-        """Refuse a version that finds faults which the running one does not."""
+        """Refuse a version that finds faults which the running one does not. Raises `InstallFailed`."""
+        if self._is_dry:
+            return
         for config in sorted(self._layout.config_dir.glob("*.toml")):
             known, found = self._failures(old, config), self._failures(folder, config)
             # By subject: the messages hold figures that change from one moment to the next.
             worse = [told for subject, told in sorted(found.items()) if subject not in known]
             if worse:
-                shutil.rmtree(folder, ignore_errors=True)
                 raise InstallFailed(
-                    f"the new version cannot run with {config}: {'; '.join(worse)}; "
-                    f"{old.name} stays"
+                    f"{folder.name} cannot run with {config}: {'; '.join(worse)}; {old.name} stays"
                 )
 
     def _failures(self, folder: Path, config: Path) -> dict[str, str]:
@@ -193,7 +198,9 @@ class Installation:
             told = self._runner.read((*command, "--config", str(config)), environment)
             rows = json.loads(told)["findings"]
             return {
-                str(row["subject"]): f"{row['subject']}: {row['message']}"
+                str(row["subject"]): ", ".join(
+                    filter(None, (f"{row['subject']}: {row['message']}", row.get("remedy")))
+                )
                 for row in rows
                 if row["level"] == "fail"
             }
@@ -258,7 +265,10 @@ class Installation:
             self._tell(f"{unit} did not come up; going back to {old.name}")
             self._put_back(old, before)
             still = system.restart(units, self._runner)
-            state = f"{', '.join(still)} did not come up either" if still else "it runs again"
+            state = "it runs again"
+            if still:
+                why = sorted(self._failures(old, config).values())
+                state = "; ".join((f"{', '.join(still)} did not come up either", *why))
             raise InstallFailed(f"{unit} did not start with {folder.name}; {old.name}: {state}")
 
     def _surplus(self) -> list[Path]:

@@ -21,7 +21,7 @@ from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
 from gateway.rooms.memory import HISTORY_CHARS, bounded
 from gateway.rooms.timeline import Entry, Recorder, RoomView
-from gateway.store import people, sqlite
+from gateway.store import earlier, people, sqlite
 from gateway.store.backlog import Backlog
 from gateway.store.call_filter import EVERY_CALL, CallFilter
 from gateway.store.clean import clean
@@ -91,6 +91,7 @@ class Store:
         self._lock.acquire()
         try:
             engine = sqlite.writing_engine(self._path)
+            earlier.keep(engine, self._path)
             with engine.begin() as connection:
                 prepare(connection)
                 self.cut_off = close_leftovers(connection)

@@ -25,8 +25,10 @@ class Host:
         self.ran: list[str] = []
         self.findings: dict[str, list[tuple[str, str]]] = {}
         """Part of a version's folder → subject and level of what its check finds."""
+        self.findings_after_restart: dict[str, list[tuple[str, str]]] = {}
         self.environments: list[tuple[str, Mapping[str, str]]] = []
         """Each command that ran, with what it was given."""
+        self.remedy = ""
         self.failing_program = ""
         self.gone = ""
         """Programs in folders with this in their path are not there."""
@@ -43,15 +45,16 @@ class Host:
             (Path(argv[3]) / "bin").mkdir(parents=True)
             (Path(argv[3]) / "bin" / "offhook").write_text(f"#!{argv[3]}/bin/python\n")
             (Path(argv[3]) / "pyvenv.cfg").write_text(f"command = python -m venv {argv[3]}\n")
+        if argv[:2] == ("systemctl", "restart"):
+            self.findings |= self.findings_after_restart
         return 1 if argv[:2] == ("systemctl", "restart") and argv[2] in self.broken else 0
 
     def read(self, argv: Sequence[str], environment: Mapping[str, str]) -> str:
         self._begin(argv, environment, is_counted=False)
         if argv[1:4] == ("-m", "gateway", "check"):
             rows = next((r for part, r in self.findings.items() if part in argv[0]), [])
-            return json.dumps(
-                {"findings": [{"subject": s, "level": v, "message": "wrong"} for s, v in rows]}
-            )
+            found = [{"subject": s, "level": v, "message": "wrong"} for s, v in rows]
+            return json.dumps({"findings": [{**row, "remedy": self.remedy} for row in found]})
         if argv[:2] == ("systemctl", "is-system-running"):
             return self.state
         return "".join(f"{unit} loaded active running Offhook\n" for unit in self.units)
@@ -296,6 +299,31 @@ def test_after_an_upgrade_that_failed_rollback_does_not_lead_to_the_broken_versi
         bench.upgrade("4.0", restarts=True)
     with pytest.raises(InstallFailed, match="no version before"):
         bench.rollback()
+
+
+def test_a_way_back_that_cannot_be_gone_is_told_before_calls_are_turned_away(
+    tmp_path: Path,
+) -> None:
+    bench = on_this_host(tmp_path)
+    bench.install("1.0")
+    bench.upgrade("2.0")
+    bench.host.findings = {"/1.0-": [("database", "fail")]}
+    bench.host.remedy = "put the copy back"
+    bench.host.ran.clear()
+    with pytest.raises(InstallFailed, match="database: wrong, put the copy back; 2"):
+        bench.installation().rollback(restarts=True, drain_s=60)
+    assert bench.current == "2.0"
+    assert not [command for command in bench.host.ran if " drain " in command]
+
+
+def test_when_neither_version_comes_up_the_reason_is_told(tmp_path: Path) -> None:
+    bench = on_this_host(tmp_path)
+    bench.install("1.0")
+    bench.host.broken = {"offhook.service"}
+    # The new one has changed the database before it failed.
+    bench.host.findings_after_restart = {"/1.0-": [("database", "fail")]}
+    with pytest.raises(InstallFailed, match="did not come up either; database: wrong"):
+        bench.upgrade("2.0", restarts=True)
 
 
 @pytest.mark.parametrize("failing", ["systemd-sysusers", "systemd-tmpfiles", "daemon-reload"])
