@@ -65,6 +65,10 @@ class SpeechCache:
         self._remember(key, speech)
         await asyncio.to_thread(self._store.save, key, speech)
 
+    def put_in_memory(self, voice: str, speech: Speech) -> None:
+        """Keep a rendering as long as there is room, and not beyond the end of the process."""
+        self._remember(cache_key(voice, speech.text), speech)
+
     def _remember(self, key: str, speech: Speech) -> None:
         if (old := self._memory.pop(key, None)) is not None:
             self._memory_bytes -= len(old.pcm)
@@ -91,9 +95,11 @@ class CachedVoice:
     than the rendering under way gets one of his own, as its place in the queue cannot be changed.
     """
 
-    def __init__(self, voice: Voice, cache: SpeechCache) -> None:
+    def __init__(self, voice: Voice, cache: SpeechCache, *, on_disk: bool = True) -> None:
+        """Without `on_disk` what is new is kept in memory only: it may be what one caller has told."""
         self._voice = voice
         self._cache = cache
+        self._on_disk = on_disk
         self._flights: dict[str, _Flight] = {}
         self._saving: set[asyncio.Task[None]] = set()
 
@@ -133,7 +139,9 @@ class CachedVoice:
 
     async def _render(self, text: str, urgency: Urgency) -> Speech:
         speech = await self._voice.speak(text, urgency)
-        if speech.text == text and speech.pcm:
+        if speech.text == text and speech.pcm and not self._on_disk:
+            self._cache.put_in_memory(self.name, speech)
+        elif speech.text == text and speech.pcm:
             # Whoever waits gets the speech now; the disk may take its time.
             saving = asyncio.create_task(self._cache.put(self.name, speech), name="keep speech")
             self._saving.add(saving)
