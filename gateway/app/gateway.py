@@ -72,8 +72,11 @@ class Gateway:
         names = dict.fromkeys((config.speech.voice, config.speech.second_voice))
         made = [_voice(name, self.speech) for name in names if name != "none"]
         voices = [CachedVoice(voice, cache) for voice in made]
-        # What agents say to a caller, such as a number read back, does not stay on the disk.
-        self._agents_voices = [CachedVoice(voice, cache, on_disk=False) for voice in made]
+        # What agents say to one caller only, such as a number read back, does not stay on the disk.
+        self._lasting: set[str] = set()
+        self._agents_voices = [
+            CachedVoice(voice, cache, lasts=self._lasting.__contains__) for voice in made
+        ]
         self._voices = [*voices, *self._agents_voices]
         self.phrases = FixedPhrases(
             voices[0],
@@ -320,7 +323,9 @@ class Gateway:
             **self.observing.capabilities(),
             "send_message": lambda *of_call: self.rooms.call_texts.send_message(*of_call),
         }
-        return build_agents(config, self.speech, LadderVoice(self._agents_voices), capabilities)
+        agents = build_agents(config, self.speech, LadderVoice(self._agents_voices), capabilities)
+        self._lasting.update(text for agent in agents.values() for text in agent.phrases())
+        return agents
 
     async def _close_agents(self) -> None:
         await self.changeover.close()

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,11 +96,13 @@ class CachedVoice:
     than the rendering under way gets one of his own, as its place in the queue cannot be changed.
     """
 
-    def __init__(self, voice: Voice, cache: SpeechCache, *, on_disk: bool = True) -> None:
-        """Without `on_disk` what is new is kept in memory only: it may be what one caller has told."""
+    def __init__(
+        self, voice: Voice, cache: SpeechCache, *, lasts: Callable[[str], bool] = lambda _text: True
+    ) -> None:
+        """A text that does not last is kept in memory only: it may hold what one caller has told."""
         self._voice = voice
         self._cache = cache
-        self._on_disk = on_disk
+        self._lasts = lasts
         self._flights: dict[str, _Flight] = {}
         self._saving: set[asyncio.Task[None]] = set()
 
@@ -139,9 +142,11 @@ class CachedVoice:
 
     async def _render(self, text: str, urgency: Urgency) -> Speech:
         speech = await self._voice.speak(text, urgency)
-        if speech.text == text and speech.pcm and not self._on_disk:
+        if speech.text != text or not speech.pcm:
+            return speech
+        if not self._lasts(text):
             self._cache.put_in_memory(self.name, speech)
-        elif speech.text == text and speech.pcm:
+        else:
             # Whoever waits gets the speech now; the disk may take its time.
             saving = asyncio.create_task(self._cache.put(self.name, speech), name="keep speech")
             self._saving.add(saving)

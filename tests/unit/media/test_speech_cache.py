@@ -67,9 +67,13 @@ def test_what_one_caller_was_told_is_not_kept_on_the_disk(tmp_path: Path) -> Non
     async def work() -> None:
         slow = SlowVoice()
         cache = SpeechCache(tmp_path)
-        fixed, passing = CachedVoice(slow, cache), CachedVoice(slow, cache, on_disk=False)
+        fixed, passing = (
+            CachedVoice(slow, cache),
+            CachedVoice(slow, cache, lasts={"Hello."}.__contains__),
+        )
         told = await asked(passing, "Your number is 4111.")
         assert await asked(passing, "Your number is 4111.") is told
+        await asked(passing, "Hello.")
         greeting = await asked(fixed)
         assert await asked(passing) is greeting  # what is fixed serves both
         await fixed.close()
@@ -77,6 +81,7 @@ def test_what_one_caller_was_told_is_not_kept_on_the_disk(tmp_path: Path) -> Non
 
         again = SpeechCache(tmp_path)
         assert await again.get("joe", TEXT) == greeting
+        assert await again.get("joe", "Hello.") is not None
         assert await again.get("joe", "Your number is 4111.") is None
 
     run_virtual(work())
