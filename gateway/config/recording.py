@@ -41,6 +41,11 @@ class RecordingSection(Section):
     """The key that asks for recording; empty: none."""
     opt_in_words: tuple[str, ...] = ("record this call", "you may record", "please record")
     """Words of which one, anywhere in what the caller says, asks for recording."""
+    opt_in_refusals: tuple[str, ...] = (
+        *("not", "don't", "dont", "never", "no", "nothing"),
+        *("nobody", "without", "stop", "cannot", "can't"),
+    )
+    """Words of which one, anywhere in the same sentence, means that it was not asked for."""
     pause_key: str = ""
     """The key that pauses recording and goes on with it, for card numbers; empty: none."""
     keep_days: int = Field(default=90, ge=0, le=36_500)

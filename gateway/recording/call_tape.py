@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gateway.config import AgentBase, EarlySpeech
@@ -118,7 +118,9 @@ class CallTape:
     def understood(self, text: str) -> None:
         if self._state is TapeState.WAITING and self._mode is RecordingMode.OPT_IN:
             said = _plain(text)
-            if any(_plain(words) in said for words in self._section.opt_in_words):
+            # "Do not record this call" has the words, too: who is not plainly for it is against it.
+            is_refused = _has(said, self._section.opt_in_refusals)
+            if not is_refused and _has(said, self._section.opt_in_words):
                 self._ask("asked_in_words")
 
     def _ask(self, how: str) -> None:
@@ -283,6 +285,11 @@ def hush(track: bytes, start: int, begin: int, end: int | None) -> bytes:
 def _plain(text: str) -> str:
     """Only letters, digits and single spaces, so that a recogniser's punctuation does not matter."""
     return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
+def _has(said: str, phrases: Iterable[str]) -> bool:
+    """Whether one of the phrases is in what was said, word for word."""
+    return any(f" {plain} " in f" {said} " for phrase in phrases if (plain := _plain(phrase)))
 
 
 _: type[Tape] = CallTape

@@ -230,6 +230,11 @@ def test_opt_in_by_key_during_the_greeting_counts_when_it_is_over(tmp_path: Path
         ("Yes, you may record, of course.", True),
         ("The record shop", False),
         ("RECORD THIS CALL!", True),
+        ("Please do not record this call.", False),
+        ("I don't want you to record this call", False),
+        ("You may record nothing at all", False),
+        ("Prerecord this calling", False),
+        ("", False),
     ],
 )
 def test_opt_in_in_words(tmp_path: Path, words: str, counts: bool) -> None:
@@ -237,7 +242,9 @@ def test_opt_in_in_words(tmp_path: Path, words: str, counts: bool) -> None:
         line.heard_user(words, {})
 
     async def scenario() -> None:
-        recorded = Recorded(tmp_path, RecordingMode.OPT_IN, script)
+        section = RecordingSection()
+        wanted = (*section.opt_in_words, "…")  # of which no letter is left
+        recorded = Recorded(tmp_path, RecordingMode.OPT_IN, script, opt_in_words=wanted)
         await recorded.answered()
         tracks = await recorded.over(1)
         assert (tracks is not None) is counts
