@@ -257,8 +257,14 @@ class Installation:
             config = system.config_of(self._layout, unit)
             drain = (str(old / "bin" / "offhook"), "drain", "--wait", "--config", str(config))
             given = system.given_to_service(self._layout, config)
-            # One that does not answer has no calls to wait for.
-            self._do([Run((*drain, "--deadline", str(drain_s)), given, may_fail=True)])
+            try:
+                # One that does not answer has no calls to wait for.
+                self._do([Run((*drain, "--deadline", str(drain_s)), given, may_fail=True)])
+            except KeyboardInterrupt as error:
+                raise InstallFailed(
+                    f"broken off while {unit} was emptied: it takes no calls until `systemctl restart "
+                    f"{unit}`, which starts {folder.name}; `offhook systemd rollback` goes back"
+                ) from error
             self._tell(f"run systemctl restart {unit}")
             if self._is_dry or not system.restart([unit], self._runner):
                 continue

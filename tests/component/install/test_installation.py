@@ -3,12 +3,14 @@
 import errno
 import json
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.cli import main
 from gateway.errors import ConfigError
 from gateway.install import version
 from gateway.install.layout import Layout
@@ -30,6 +32,8 @@ class Host:
         """Each command that ran, with what it was given."""
         self.remedy = ""
         self.failing_program = ""
+        self.interrupted = ""
+        """At a command with this somebody presses Ctrl-C."""
         self.gone = ""
         """Programs in folders with this in their path are not there."""
         self.state = "offline"
@@ -66,6 +70,8 @@ class Host:
         self.environments.append((command, environment))
         if self.gone and self.gone in argv[0]:
             raise FileNotFoundError(2, "No such file or directory", argv[0])
+        if self.interrupted and self.interrupted in command:
+            raise KeyboardInterrupt
         if is_counted:
             self.ran.append(command)
         return command
@@ -314,6 +320,38 @@ def test_a_way_back_that_cannot_be_gone_is_told_before_calls_are_turned_away(
         bench.installation().rollback(restarts=True, drain_s=60)
     assert bench.current == "2.0"
     assert not [command for command in bench.host.ran if " drain " in command]
+
+
+def test_broken_off_while_calls_end_it_tells_how_things_stand(tmp_path: Path) -> None:
+    bench = on_this_host(tmp_path)
+    bench.install("1.0")
+    bench.host.interrupted = " drain "
+    with pytest.raises(
+        InstallFailed, match=r"takes no calls until `systemctl restart offhook\.service"
+    ):
+        bench.upgrade("2.0", restarts=True)
+
+
+def test_a_terminal_that_goes_does_not_end_an_upgrade(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found: list[object] = []
+
+    def rollback(installation: Installation, **_options: object) -> None:
+        found.append(signal.getsignal(signal.SIGHUP))
+        monkeypatch.setattr("builtins.print", gone)
+        installation._tell("run systemctl restart offhook.service")
+
+    def gone(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Installation, "rollback", rollback)
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        assert main(["systemd", "rollback", "--root", "/tmp/nowhere", "--dry-run"]) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert found == [signal.SIG_IGN]
 
 
 def test_when_neither_version_comes_up_the_reason_is_told(tmp_path: Path) -> None:
