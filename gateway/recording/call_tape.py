@@ -28,6 +28,11 @@ POLL_S = 0.4
 LAG_S = 1.0
 """How long after the fact sound is written: what the leg tells about its playout has come by then."""
 
+OPT_IN_KEY_S = 15.0
+"""So long after the greeting, which asks for it, a key asks for recording; later ones are meant for the agent."""
+ENTRY_S = 2.5
+"""A key that follows another so soon belongs to a number that is entered."""
+
 
 class CallTape:
     """Implements `Tape`; made by the desk for a call to a number whose calls are recorded."""
@@ -63,6 +68,8 @@ class CallTape:
         self._asked = ""
         """How the caller asked for it, before the greeting was over."""
         self._is_greeting_over = False
+        self._key_until_s = float("inf")
+        self._last_key_s = float("-inf")
         self._begun_s = 0.0
         self._read = 0
         """Position in the ear up to which it was read."""
@@ -93,6 +100,7 @@ class CallTape:
         if self._is_greeting_over:
             return
         self._is_greeting_over = True
+        self._key_until_s = self._loop.time() + OPT_IN_KEY_S
         if self._mode is RecordingMode.ANNOUNCE:
             if said is not None and not said.interrupted and said.text == self._greeting:
                 self._begin("announced")
@@ -102,8 +110,15 @@ class CallTape:
             self._begin(self._asked)
 
     def take_key(self, digit: str) -> bool:
+        last_key_s, self._last_key_s = self._last_key_s, self._loop.time()
         if self._state is TapeState.WAITING:
-            is_meant = self._mode is RecordingMode.OPT_IN and digit == self._section.opt_in_key
+            is_alone = self._last_key_s - last_key_s >= ENTRY_S
+            is_meant = (
+                self._mode is RecordingMode.OPT_IN
+                and digit == self._section.opt_in_key
+                and is_alone
+                and self._last_key_s < self._key_until_s
+            )
             if is_meant:
                 self._ask("asked_by_key")
             return is_meant

@@ -196,7 +196,7 @@ def test_opt_in_by_key_is_not_passed_to_the_agent(tmp_path: Path) -> None:
         bench = recorded.bench
         assert bench.recorder.said()[0][1].startswith("Hello and welcome. To have this call")
         bench.leg.press("2")
-        await bench.run_until(3)
+        await bench.run_until(now() - bench.offered_s + 3)
         assert recorded.told() == []
         bench.leg.press("1")
         tracks = await recorded.over(1)
@@ -206,6 +206,33 @@ def test_opt_in_by_key_is_not_passed_to_the_agent(tmp_path: Path) -> None:
         assert keys == ["2"]
 
     call(scenario())
+
+
+@pytest.mark.parametrize(
+    ("pauses", "digits"), [((20.0,), "1"), ((1.0, 0.5, 0.5), "017")], ids=["late", "in a number"]
+)
+def test_a_key_that_is_meant_for_the_agent_starts_no_recording(
+    tmp_path: Path, pauses: tuple[float, ...], digits: str
+) -> None:
+    async def scenario() -> None:
+        recorded = Recorded(tmp_path, RecordingMode.OPT_IN)
+        await recorded.answered()
+        bench = recorded.bench
+        for pause_s, digit in zip(pauses, digits, strict=True):
+            await bench.run_until(now() - bench.offered_s + pause_s)
+            bench.leg.press(digit)
+        assert await recorded.over(1) is None
+        keys = [event.digit for event in bench.agent.told if isinstance(event, KeyPressed)]
+        assert "".join(keys) == digits
+
+    call(scenario())
+
+
+@pytest.mark.parametrize("key", ["9", "x", "**"])
+def test_a_key_that_a_card_number_has_does_not_pause(key: str) -> None:
+    with pytest.raises(ValueError, match="pause_key"):
+        RecordingSection(pause_key=key)
+    assert RecordingSection(pause_key="*").pause_key == "*"
 
 
 def test_opt_in_by_key_during_the_greeting_counts_when_it_is_over(tmp_path: Path) -> None:
@@ -398,7 +425,7 @@ def test_empty_words_leave_the_greeting_alone() -> None:
 
 def test_words_said_in_a_pause_stay_out_when_they_are_understood_after_it(tmp_path: Path) -> None:
     async def scenario() -> None:
-        recorded = Recorded(tmp_path, RecordingMode.ANNOUNCE, pause_key="9")
+        recorded = Recorded(tmp_path, RecordingMode.ANNOUNCE, pause_key="*")
         await recorded.answered()
         bench = recorded.bench
         line = bench.agent.line
