@@ -160,6 +160,10 @@ class Herald:
                 log.warning("events wait for the store", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
                 continue
+            except Exception:
+                log.exception("events could not be written down")
+                await asyncio.sleep(RETRY_S)
+                continue
             for _ in batch:
                 self._waiting.popleft()
             self._on_written()

@@ -82,6 +82,9 @@ class Postman:
             except StoreError as error:
                 log.warning("event webhooks wait for the store", extra={"reason": str(error)})
                 wait_s = STORE_RETRY_S
+            except Exception:
+                log.exception("event webhooks failed as they should not")
+                wait_s = STORE_RETRY_S
             if wait_s > 0:
                 try:
                     async with asyncio.timeout(wait_s):
@@ -124,6 +127,10 @@ class Postman:
             )
         except SendFailed as failure:
             error, is_final = failure.code, not failure.may_retry
+        except Exception:
+            # Of this event, or this moment: the target's others must not wait for ever behind it.
+            log.exception("an event could not be posted", extra={"target": self._name})
+            error, is_final = "fault", False
         else:
             if answer.is_good:
                 return Attempt(

@@ -14,9 +14,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
+from gateway.channels.provider_session import ProviderSession
 from gateway.config.event_webhooks import EventType, EventWebhookSection
 from gateway.errors import StoreError
 from gateway.event_webhooks import herald as herald_module
+from gateway.event_webhooks import postman as postman_module
 from gateway.event_webhooks.events import call_ended, call_started
 from gateway.event_webhooks.herald import Herald
 from gateway.event_webhooks.postman import PAUSES_S, Postman, pause_after
@@ -430,6 +432,47 @@ async def test_a_target_that_is_down_does_not_fill_the_log(database, caplog):
     await hooks.close()
     told = [r for r in caplog.records if r.getMessage() == "an event was not taken"]
     assert len(told) == 1
+
+
+async def test_a_fault_of_ours_is_a_failure_like_others_and_not_the_end(
+    database, url, program, monkeypatch
+):
+    monkeypatch.setattr(postman_module, "PAUSES_S", (0.01,))
+    real, faults = ProviderSession.request, [True]
+
+    async def request(session, method, target, **options):
+        if faults:
+            faults.pop()
+            raise RuntimeError("a fault")
+        return await real(session, method, target, **options)
+
+    monkeypatch.setattr(ProviderSession, "request", request)
+    hooks = webhooks(database, url, events=(EventType.CALL_ENDED,))
+    await hooks.start()
+    take_call(hooks.herald)
+    await until(lambda: program.types() == ["call.ended"])
+    await until(lambda: rows(database) == [("call.ended", "delivered", 2)])
+    await hooks.close()
+
+
+async def test_a_fault_in_the_store_does_not_end_what_writes_events(database, monkeypatch):
+    monkeypatch.setattr(herald_module, "RETRY_S", 0.01)
+    real, faults = database.transact, [True]
+
+    async def transact(work):
+        if faults:
+            faults.pop()
+            raise RuntimeError("a fault")
+        return await real(work)
+
+    monkeypatch.setattr(database, "transact", transact)
+    herald = Herald(
+        database, {"crm": section("http://x")}, on_written=lambda: None, count=lambda *_: None
+    )
+    await herald.start()
+    take_call(herald)
+    await until(lambda: len(rows(database)) == 2)
+    await herald.close(1)
 
 
 async def test_the_same_event_is_written_once(database):
