@@ -1,11 +1,15 @@
 """Installs, upgrades, goes back and uninstalls: decides the steps, and does them or only tells them."""
 
+import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 from gateway.install import system, version
 from gateway.install.layout import Layout
@@ -24,6 +28,22 @@ from gateway.install.steps import (
 
 KEPT_VERSIONS = 3
 """The current one, the one before, and one more."""
+
+
+Rest = ParamSpec("Rest")
+
+
+def _alone(
+    work: "Callable[Concatenate[Installation, Rest], None]",
+) -> "Callable[Concatenate[Installation, Rest], None]":
+    """Have a method run only while no other process works on the same installation. Raises `InstallFailed`."""
+
+    @wraps(work)
+    def guarded(self: "Installation", /, *rest: Rest.args, **named: Rest.kwargs) -> None:
+        with self.lock():
+            work(self, *rest, **named)
+
+    return guarded
 
 
 class Installation:
@@ -45,6 +65,27 @@ class Installation:
         self._is_dry = is_dry
         self._clock = clock
 
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the installation, if there is one yet. Raises `InstallFailed` if another process does."""
+        folder = self._layout.versions
+        if self._is_dry or not folder.is_dir():
+            yield
+            return
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(fd)
+            raise InstallFailed(
+                f"another `offhook systemd` is at work in {folder.parent}; wait until it is over"
+            ) from error
+        try:
+            yield
+        finally:
+            os.close(fd)
+
+    @_alone
     def install(self, source: Path, name: str, python: str, *, is_published: bool) -> None:
         """Install, or mend what is there; the version that is current stays if there is one."""
         version.check_source(source)
@@ -66,6 +107,7 @@ class Installation:
             for finding in sorted(self._failures(folder, layout.config_file).values()):
                 self._tell(f"to be put right before the start: {finding}")
 
+    @_alone
     def upgrade(
         self,
         source: Path,
@@ -98,6 +140,7 @@ class Installation:
             self._restart(folder, old, before, drain_s)
         self._do([Gone(path) for path in self._surplus()])
 
+    @_alone
     def rollback(self, *, restarts: bool, drain_s: float) -> None:
         """Make the version before the current one current again, and the other way round."""
         layout = self._layout
@@ -110,6 +153,7 @@ class Installation:
         if restarts:
             self._restart(previous, current, before, drain_s)
 
+    @_alone
     def uninstall(self, *, purges: bool) -> None:
         """Stop and remove the program; configuration, calls and messages stay unless `purges`."""
         layout = self._layout

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Host:
         """Each command that ran, with what it was given."""
         self.remedy = ""
         self.failing_program = ""
+        self.on_run: Callable[[str], None] = lambda _command: None
         self.interrupted = ""
         """At a command with this somebody presses Ctrl-C."""
         self.gone = ""
@@ -74,6 +75,7 @@ class Host:
             raise KeyboardInterrupt
         if is_counted:
             self.ran.append(command)
+            self.on_run(command)
         return command
 
 
@@ -352,6 +354,25 @@ def test_a_terminal_that_goes_does_not_end_an_upgrade(
     finally:
         signal.signal(signal.SIGHUP, before)
     assert found == [signal.SIG_IGN]
+
+
+def test_two_at_a_time_do_not_get_into_each_others_way(tmp_path: Path) -> None:
+    bench = on_this_host(tmp_path)
+    bench.install("1.0")
+    told: list[str] = []
+
+    def meanwhile(command: str) -> None:
+        if " drain " in command:
+            for other in (bench.rollback, lambda: bench.installation().uninstall(purges=True)):
+                with pytest.raises(InstallFailed, match="another `offhook systemd` is at work"):
+                    other()
+                told.append(command)
+
+    bench.host.on_run = meanwhile
+    bench.upgrade("2.0", restarts=True)
+    assert len(told) == 2
+    assert bench.current == "2.0"
+    bench.rollback()  # it is over
 
 
 def test_when_neither_version_comes_up_the_reason_is_told(tmp_path: Path) -> None:
