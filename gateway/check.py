@@ -60,7 +60,7 @@ def _looks(config: Config, source: Path | None, *, live: bool) -> list[Look]:
         lambda: check_dialling(config),
         lambda: check_machine(config, is_running=running),
         lambda: check_kernel(config),
-        lambda: check_tcp_filter(config),
+        lambda: check_tcp_filter(config, source),
         lambda: check_observing(config),
         lambda: check_clock(config, live=live),
     ]

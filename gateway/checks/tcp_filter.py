@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gateway.checks.finding import Finding, ok, warn
 from gateway.checks.programs import NoAnswer, ask
+from gateway.checks.service_user import service_user
 from gateway.config import Config, SipTransport
 
 SUBJECT = "sip over tcp"
@@ -31,7 +32,7 @@ _REMEDY = (
 )
 
 
-def check_tcp_filter(config: Config) -> list[Finding]:
+def check_tcp_filter(config: Config, source: Path | None) -> list[Finding]:
     """Return what is to be said of SIP over TCP."""
     sip = config.sip
     if not sip.enabled or SipTransport.TCP not in sip.transports:
@@ -41,43 +42,30 @@ def check_tcp_filter(config: Config) -> list[Finding]:
         facts = ask("gateway.checks.tcp_filter")
     except NoAnswer as error:
         return [warn(SUBJECT, f"whether it can be filtered is not known: {error}", _REMEDY)]
-    service_user = _service_user(config.gateway.data_dir)
+    user = service_user(config, source)
     return list(
         judge(
             may=bool(facts.get("may")),
             may_without=bool(facts.get("may_without")),
-            service_user=service_user,
-            is_granted=service_user != 0 and _is_granted(),
+            user=user.pw_name if user else "",
+            is_granted=user is not None and _is_granted(),
         )
     )
 
 
-def judge(
-    *, may: bool, may_without: bool, service_user: int, is_granted: bool
-) -> Iterator[Finding]:
+def judge(*, may: bool, may_without: bool, user: str, is_granted: bool) -> Iterator[Finding]:
     """Tell what it means that we may filter, with our capabilities and without CAP_NET_ADMIN.
 
-    `service_user` is whose the data are: when root asks, the gateway may be run by another.
+    `user` is who runs the gateway if root asks for another; `is_granted` whether the unit gives him that.
     """
     if may_without:
         return
     if not may:
         yield warn(SUBJECT, f"{_NEEDS}, which we lack: SIP is served over UDP only", _REMEDY)
-    elif service_user != 0 and not is_granted:
-        yield warn(
-            SUBJECT,
-            f"{_NEEDS}: the service, which runs as user {service_user}, serves SIP over UDP only",
-            _REMEDY,
-        )
+    elif user and not is_granted:
+        yield warn(SUBJECT, f"{_NEEDS}: {user} serves SIP over UDP only", _REMEDY)
     else:
         yield ok(SUBJECT, f"{_NEEDS}, which the gateway has")
-
-
-def _service_user(data_dir: Path) -> int:
-    try:
-        return data_dir.stat().st_uid
-    except OSError:
-        return 0
 
 
 def _is_granted() -> bool:

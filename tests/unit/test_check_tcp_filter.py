@@ -1,5 +1,7 @@
 """What it means for SIP over TCP that a kernel asks for CAP_NET_ADMIN."""
 
+import types
+
 import pytest
 
 from gateway.checks import tcp_filter
@@ -15,13 +17,13 @@ NO_SIP = Config.model_validate({"sip": {"enabled": False}})
     ("facts", "expected"),
     [
         # An older kernel: nothing to tell.
-        ({"may": True, "may_without": True, "service_user": 990, "is_granted": False}, []),
+        ({"may": True, "may_without": True, "user": "offhook", "is_granted": False}, []),
         # The gateway's user asks, and has it not.
-        ({"may": False, "may_without": False, "service_user": 990, "is_granted": False}, ["warn"]),
+        ({"may": False, "may_without": False, "user": "", "is_granted": False}, ["warn"]),
         # Root asks: the gateway is root, or another, who was given it or not.
-        ({"may": True, "may_without": False, "service_user": 0, "is_granted": False}, ["ok"]),
-        ({"may": True, "may_without": False, "service_user": 990, "is_granted": False}, ["warn"]),
-        ({"may": True, "may_without": False, "service_user": 990, "is_granted": True}, ["ok"]),
+        ({"may": True, "may_without": False, "user": "", "is_granted": False}, ["ok"]),
+        ({"may": True, "may_without": False, "user": "offhook", "is_granted": False}, ["warn"]),
+        ({"may": True, "may_without": False, "user": "offhook", "is_granted": True}, ["ok"]),
     ],
 )
 def test_what_the_kernel_asks_for_is_judged(facts, expected):
@@ -35,7 +37,7 @@ def test_what_the_kernel_asks_for_is_judged(facts, expected):
 @pytest.mark.parametrize("config", [UDP_ONLY, NO_SIP])
 def test_without_tcp_nobody_is_asked(monkeypatch, config):
     monkeypatch.setattr(tcp_filter, "ask", lambda *_: pytest.fail("asked"))
-    assert tcp_filter.check_tcp_filter(config) == []
+    assert tcp_filter.check_tcp_filter(config, None) == []
 
 
 def test_a_kernel_that_does_not_tell_is_a_warning(monkeypatch):
@@ -43,18 +45,16 @@ def test_a_kernel_that_does_not_tell_is_a_warning(monkeypatch):
         raise NoAnswer("capget")
 
     monkeypatch.setattr(tcp_filter, "ask", broken)
-    (finding,) = tcp_filter.check_tcp_filter(BOTH)
+    (finding,) = tcp_filter.check_tcp_filter(BOTH, None)
     assert finding.level.value == "warn"
     assert "capget" in finding.message
 
 
-def test_systemd_is_asked_for_the_units_capabilities(monkeypatch, tmp_path):
-    config = BOTH.model_copy(
-        update={"gateway": BOTH.gateway.model_copy(update={"data_dir": tmp_path})}
-    )
+def test_systemd_is_asked_for_the_units_capabilities(monkeypatch):
     monkeypatch.setattr(tcp_filter, "ask", lambda *_: {"may": True, "may_without": False})
-    monkeypatch.setattr(tcp_filter, "_service_user", lambda _folder: 990)
+    somebody = types.SimpleNamespace(pw_name="offhook")
+    monkeypatch.setattr(tcp_filter, "service_user", lambda *_: somebody)
     for told, expected in (("cap_net_admin\n\n", "ok"), ("\n", "warn")):
         monkeypatch.setattr(tcp_filter, "_is_granted", lambda told=told: "cap_net" in told)
-        (finding,) = tcp_filter.check_tcp_filter(config)
+        (finding,) = tcp_filter.check_tcp_filter(BOTH, None)
         assert finding.level.value == expected
