@@ -129,7 +129,7 @@ class Postman:
             error, is_final = failure.code, not failure.may_retry
         except Exception:
             # Of this event, or this moment: the target's others must not wait for ever behind it.
-            log.exception("an event could not be posted", extra={"target": self._name})
+            log.exception("an event could not be posted", extra={"webhook": self._name})
             error, is_final = "fault", False
         else:
             if answer.is_good:
@@ -159,7 +159,7 @@ class Postman:
         )
 
     def _tally(self, attempt: Attempt) -> None:
-        facts = {"target": self._name, "event_id": attempt.event_id, "error": attempt.error}
+        facts = {"webhook": self._name, "event_id": attempt.event_id, "error": attempt.error}
         match attempt.state:
             case EventState.DELIVERED:
                 self._count("delivered", 1)
