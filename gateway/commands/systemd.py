@@ -17,7 +17,7 @@ _VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
 
 
 def run(options: argparse.Namespace) -> int:
-    layout = Layout(root=options.root.absolute(), prefix=options.prefix, user=options.user)
+    layout = Layout.found(options.root.absolute(), prefix=options.prefix, user=options.user)
     if not layout.is_staged and not options.dry_run and os.geteuid() != 0:
         raise CommandFailed("only root can do that; try `sudo`, or --root DIR to stage it")
     # A drain may take an hour. When the terminal goes meanwhile, the service must not be left without calls.

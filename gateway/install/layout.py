@@ -9,6 +9,8 @@ from gateway.errors import ConfigError
 DEFAULT_PREFIX = Path("/opt/offhook")
 DEFAULT_USER = "offhook"
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+_STARTED = re.compile(r"^ExecStart=(/\S+)/current/bin/offhook ", re.MULTILINE)
+_OWNER = re.compile(r"^User=(\S+)$", re.MULTILINE)
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.+-]*){2,}")
 _HIDDEN = ("/home", "/root", "/run")
 """The units' sandbox hides these from the service, and so would the program be."""
@@ -39,6 +41,23 @@ class Layout:
             raise ConfigError(
                 f"--user {self.user!r}: is not a user name; use letters, digits, - and _"
             )
+
+    @classmethod
+    def found(cls, root: Path, *, prefix: Path | None, user: str | None) -> "Layout":
+        """Return the layout asked for; what is not asked for is as it was installed. Raises `ConfigError`.
+
+        Else an upgrade would make the service another user's, and an uninstallation leave the program.
+        """
+        try:
+            unit = (root / "etc/systemd/system" / UNITS[0]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            unit = ""
+        started, owner = _STARTED.search(unit), _OWNER.search(unit)
+        return cls(
+            root=root,
+            prefix=prefix or (Path(started[1]) if started else DEFAULT_PREFIX),
+            user=user or (owner[1] if owner else DEFAULT_USER),
+        )
 
     @property
     def is_staged(self) -> bool:

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,14 @@ def on_this_host(tmp_path: Path) -> Bench:
     bench.host.state = "running"
     bench.host.units = ["offhook.service"]
     return bench
+
+
+@pytest.fixture(autouse=True)
+def _hang_ups() -> Iterator[None]:
+    """The command ignores SIGHUP for the rest of its process, which is ours here."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
@@ -348,11 +356,7 @@ def test_a_terminal_that_goes_does_not_end_an_upgrade(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(Installation, "rollback", rollback)
-    before = signal.getsignal(signal.SIGHUP)
-    try:
-        assert main(["systemd", "rollback", "--root", "/tmp/nowhere", "--dry-run"]) == 0
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    assert main(["systemd", "rollback", "--root", "/tmp/nowhere", "--dry-run"]) == 0
     assert found == [signal.SIG_IGN]
 
 
@@ -524,3 +528,18 @@ def test_a_prefix_that_would_be_dangerous_is_refused(prefix: str) -> None:
 def test_a_user_that_is_none_is_refused(user: str) -> None:
     with pytest.raises(ConfigError, match="--user"):
         Layout(user=user)
+
+
+def test_what_is_not_asked_for_is_as_it_was_installed(tmp_path: Path) -> None:
+    bench = Bench(
+        tmp_path, layout=Layout(root=tmp_path, prefix=Path("/srv/voice/offhook"), user="voice")
+    )
+    assert Layout.found(tmp_path, prefix=None, user=None) == Layout(root=tmp_path)
+    bench.install()
+    assert Layout.found(tmp_path, prefix=None, user=None) == bench.layout
+    other = Layout.found(tmp_path, prefix=Path("/opt/other"), user="other")
+    assert (other.prefix, other.user) == (Path("/opt/other"), "other")
+
+    # By the command line, without a word of either.
+    assert main(["systemd", "uninstall", "--root", str(tmp_path)]) == 0
+    assert not (tmp_path / "srv/voice/offhook").exists()
