@@ -22,6 +22,8 @@ TOOLS = {
     "models": ("espeak-ng",),
     "browser": ("chromium", "turnserver", "ip"),
 }
+REASON_LINES = 25
+"""Of a test's failed first try; its assertion stands at the end."""
 _DEBUG = "PYTHONASYNCIODEBUG"
 
 
@@ -43,6 +45,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # A missing tool is a failure where the whole set is asked for, else a reasoned skip.
             if shutil.which(tool) is None and not os.environ.get("REQUIRE_INTEROP"):
                 item.add_marker(pytest.mark.skip(reason=f"{tool} is not installed"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell why a test was tried a second time; that it then passed hides it otherwise."""
+    spoilt = [
+        r for r in terminalreporter.stats.get("rerun", ()) if isinstance(r, pytest.TestReport)
+    ]
+    if spoilt:
+        terminalreporter.section("tried a second time")
+    for report in spoilt:
+        terminalreporter.write_line(report.nodeid, bold=True)
+        for line in report.longreprtext.splitlines()[-REASON_LINES:]:
+            terminalreporter.write_line(f"    {line}")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -68,7 +68,7 @@ def describe(call: dict[str, Any]) -> str:
     facts = ("direction", "endpoint", "caller", "callee", "agent", "state", "cause", "detail")
     lines = [f"call {call.get('call_id')} in room {call.get('room_id', '-')}"]
     lines.append("  " + "  ".join(f"{name}: {call[name]}" for name in facts if call.get(name)))
-    lines.append(f"  offered at {call.get('offered_at', '-')}; below: milliseconds since then")
+    lines.append(f"  offered at {call.get('offered_at') or '-'}; below: milliseconds since then")
     for entry in call.get("timeline", []):
         said = f'"{entry["text"]}"' if entry.get("text") else ""
         details = " ".join(f"{name}={value}" for name, value in entry.get("facts", {}).items())

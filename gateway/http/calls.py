@@ -108,8 +108,15 @@ def _call(record: CallRecord, state: str | None) -> dict[str, Any]:
 
 
 def _unwritten(call_id: str, state: str) -> dict[str, Any]:
-    """A live call whose record is not written yet."""
-    return {"call_id": call_id, "state": state, "cause": None}
+    """A live call whose record is not written yet: with every field, so that nobody trips over one."""
+    return dict.fromkeys(_UNWRITTEN) | {"call_id": call_id, "state": state}
+
+
+_UNWRITTEN = (
+    *("call_id", "room_id", "state", "endpoint", "direction", "caller", "callee", "caller_name"),
+    *("foreign_id", "source", "agent", "offered_at", "answered_ms", "ended_ms", "cause", "detail"),
+)
+"""The fields of a call, as `_call` tells them."""
 
 
 def line_json(line: TimelineLine) -> dict[str, Any]:

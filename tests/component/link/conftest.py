@@ -11,6 +11,8 @@ from tests.component.link.worker_harness import WorkerHarness
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[WorkerHarness]:
     harness = WorkerHarness(tmp_path)
-    await harness.start()
-    yield harness
-    await harness.stop()
+    try:
+        await harness.start()
+        yield harness
+    finally:
+        await harness.stop()

@@ -13,6 +13,8 @@ class TestWorkerEndpoint(EndpointContract):
     @pytest.fixture
     async def harness(self, tmp_path: Path) -> AsyncIterator[WorkerHarness]:
         harness = WorkerHarness(tmp_path)
-        await harness.start()
-        yield harness
-        await harness.stop()
+        try:
+            await harness.start()
+            yield harness
+        finally:
+            await harness.stop()

@@ -19,9 +19,11 @@ class TestBrowserWorker(EndpointContract):
     @pytest.fixture
     async def harness(self, tmp_path: Path) -> AsyncIterator[BrowserHarness]:
         harness = BrowserHarness(tmp_path)
-        await harness.start()
-        yield harness
-        await harness.stop()
+        try:
+            await harness.start()
+            yield harness
+        finally:
+            await harness.stop()
 
     async def take_up(self, harness: BrowserHarness) -> tuple[RecordedLeg, FarEndHarness]:
         call, far = await super().take_up(harness)

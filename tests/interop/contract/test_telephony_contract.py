@@ -16,9 +16,11 @@ class TestTelephonyWorker(EndpointContract):
     @pytest.fixture
     async def harness(self, tmp_path: Path) -> AsyncIterator[TelephonyHarness]:
         harness = TelephonyHarness(tmp_path)
-        await harness.start()
-        yield harness
-        await harness.stop()
+        try:
+            await harness.start()
+            yield harness
+        finally:
+            await harness.stop()
 
     async def test_the_offer_tells_who_calls_whom(self, harness: TelephonyHarness) -> None:
         call, _ = await self.take(harness)

@@ -136,6 +136,7 @@ def test_somebody_more_urgent_does_not_wait_in_the_same_place(tmp_path: Path) ->
         ahead = asyncio.create_task(asked(voice, urgency=Urgency.AHEAD))
         await asyncio.sleep(0.5)
         urgent = asyncio.create_task(asked(voice, urgency=Urgency.TURN))
+        await asyncio.sleep(0.1)
         lazy = asyncio.create_task(asked(voice, urgency=Urgency.NEXT_SENTENCE))
         await asyncio.gather(ahead, urgent, lazy)
         assert [urgency for _, urgency in slow.asked] == [Urgency.AHEAD, Urgency.TURN]
