@@ -65,7 +65,7 @@ def judge(*, may: bool, may_without: bool, user: str, is_granted: bool) -> Itera
     elif user and not is_granted:
         yield warn(SUBJECT, f"{_NEEDS}: {user} serves SIP over UDP only", _REMEDY)
     else:
-        yield ok(SUBJECT, f"{_NEEDS}, which the gateway has")
+        yield ok(SUBJECT, f"{_NEEDS}, which this user may use")
 
 
 def _is_granted() -> bool:
