@@ -11,6 +11,7 @@ from gateway.checks.deliveries import check_deliveries
 from gateway.checks.dialling import check_dialling
 from gateway.checks.engine import check_engine
 from gateway.checks.finding import Finding, fail, ok
+from gateway.checks.greetings import check_greetings
 from gateway.checks.kernel import check_kernel
 from gateway.checks.live_providers import check_providers
 from gateway.checks.live_twilio import check_twilio
@@ -58,6 +59,7 @@ def _looks(config: Config, source: Path | None, *, live: bool) -> list[Look]:
         lambda: check_deliveries(config),
         lambda: check_webrtc(config),
         lambda: check_dialling(config),
+        lambda: check_greetings(config),
         lambda: check_machine(config, is_running=running),
         lambda: check_kernel(config),
         lambda: check_tcp_filter(config, source),

@@ -199,6 +199,11 @@ class SipCall(pj.Call):  # type: ignore[misc]
         # A caller must not make us place calls (RFC 3515 leaves it to local policy).
         prm.statusCode = pj.PJSIP_SC_FORBIDDEN
 
+    def onCallRedirected(self, _prm: Any) -> int:
+        # Elsewhere is past all rules of what may be dialled. Refused one by one: to stop altogether would end
+        # the call as if we had cancelled it, and hide the answer.
+        return int(pj.PJSIP_REDIRECT_REJECT)
+
     def onCallReplaceRequest(self, prm: Any) -> None:
         prm.statusCode = pj.PJSIP_SC_FORBIDDEN
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gateway.link import leg_reports
 from gateway.link.leg_reports import Quality
 from gateway.log import for_call
+from gateway.media.key_limit import KeyLimit
 from gateway.media.playout import MarkReached, PlayoutQueue
 from gateway.model import events
 from gateway.model.hangup import HangupCause
@@ -62,6 +63,7 @@ class Leg:
         self.number = number
         self.call_id = offered.call_id
         self.playout = PlayoutQueue()
+        self._keys = KeyLimit()
         self._log = for_call(_log, offered.call_id)
         self._native = native
         self._bounds = bounds
@@ -160,8 +162,8 @@ class Leg:
         self._expects_packets = False
 
     def key(self, digit: str, duration_ms: int, now_s: float) -> None:
-        """The caller pressed a key."""
-        if self._state in (LegState.ENDING, LegState.ENDED):
+        """The caller pressed a key; dropped if nobody presses so many."""
+        if self._state in (LegState.ENDING, LegState.ENDED) or not self._keys.admits(now_s):
             return
         self._emit(
             self.number,

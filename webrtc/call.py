@@ -145,7 +145,7 @@ class Call:
         except OfferRefused as error:
             self._told(_refused(self.call_id, Refusal.BAD_SDP, str(error)))
             return
-        if etag != str(self._etag) or self.leg.state is LegState.OFFERED:
+        if etag not in ("*", str(self._etag)) or self.leg.state is LegState.OFFERED:
             self._told(_refused(self.call_id, Refusal.STALE, f"the ICE session is {self._etag}"))
             return
         self._etag += 1
@@ -157,6 +157,9 @@ class Call:
                 return
             await self._peer.restart(said.credentials)
         except EndpointError as error:
+            if number == self._etag:
+                # Whoever asked goes on with the session that there was, and may ask again.
+                self._etag -= 1
             self._told(_refused(self.call_id, Refusal.FAILED, str(error)))
             return
         if self._is_closed or number != self._etag:

@@ -17,6 +17,7 @@ from gateway.errors import InvalidTransition
 from gateway.link import leg_reports
 from gateway.link.leg_reports import Quality
 from gateway.log import for_call
+from gateway.media.key_limit import KeyLimit
 from gateway.media.playout import MarkReached, PlayoutQueue
 from gateway.model import events
 from gateway.model.hangup import HangupCause
@@ -109,6 +110,7 @@ class Leg:
         self.number = number
         self.call_id = offered.call_id
         self.playout = PlayoutQueue()
+        self._keys = KeyLimit()
         self._log = for_call(_log, offered.call_id)
         self._transport = transport
         self._bounds = bounds
@@ -182,8 +184,8 @@ class Leg:
             self.end(HangupCause.NO_MEDIA, detail, now_s)
 
     def key(self, digit: str, duration_ms: int, now_s: float) -> None:
-        """The caller pressed a key."""
-        if self._state in (LegState.UP, LegState.LOST):
+        """The caller pressed a key; dropped if nobody presses so many."""
+        if self._state in (LegState.UP, LegState.LOST) and self._keys.admits(now_s):
             self._emit(
                 self.number,
                 events.Dtmf(call_id=self.call_id, at_s=now_s, digit=digit, duration_ms=duration_ms),

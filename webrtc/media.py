@@ -56,7 +56,7 @@ class Media:
         self._timestamp = (self._timestamp + self._step) & 0xFFFF_FFFF
 
     def incoming(self, data: bytes, arrival_s: float) -> tuple[str, int] | None:
-        """Take a packet; returns key and duration (ms) if it was the end of one."""
+        """Take a packet; returns key and duration (ms) if one was released."""
         packet = rtp.read(data)
         if packet is None or self._is_closed:
             return None
@@ -66,7 +66,7 @@ class Media:
             self._reception.add(packet, arrival_s)
             if packet.payload:
                 self._jitter.add(packet.sequence, packet.payload)
-            return None
+            return self._keys.audio()
         if (clock_hz := self._events.get(packet.payload_type)) is not None:
             # Its numbers are of the same stream: without them each key would look like a loss.
             self._reception.add(packet, arrival_s)

@@ -129,8 +129,8 @@ class Peer:
         return [candidate.to_sdp() for candidate in self._sessions[-1].local_candidates]
 
     def remote_ufrag(self) -> str:
-        """The far end's, of the newest ICE session."""
-        return self._sessions[-1].remote_username or ""
+        """The far end's, of the newest ICE session; empty while there is none."""
+        return (self._sessions[-1].remote_username or "") if self._sessions else ""
 
     def start(self) -> None:
         """Connect the newest ICE session; what comes of it is told to the listener."""
@@ -148,7 +148,7 @@ class Peer:
     async def restart(self, credentials: Credentials) -> None:
         """Open another ICE session; the present one serves until the new one is connected.
 
-        Call `start` when our side of it was told. Raises `EndpointError`.
+        Call `start` when our side of it was told. Raises `EndpointError`; the present one then stays.
         """
         for ice in self._sessions:
             if ice is not self._path.ice:
@@ -172,6 +172,8 @@ class Peer:
             await ice.close()
             raise EndpointError("another restart, or the end, came first")
         if not ice.local_candidates:
+            self._sessions.remove(ice)
+            await ice.close()
             needed = "no TURN relay" if self._network.relay_only else "no address"
             raise EndpointError(f"{needed} for media")
 
@@ -183,9 +185,11 @@ class Peer:
         try:
             await ice.connect()
         except ConnectionError as error:
-            if ice is self._sessions[-1] and not self._is_closed:
+            if ice in self._sessions[-1:] and not self._is_closed:
                 self._listener.on_lost(str(error))
             return
+        if ice not in self._sessions:
+            return  # a restart came first, and has closed it
         before, self._path.ice = self._path.ice, ice
         self.heard_at_s = time.monotonic()
         if before is not None and before is not ice:

@@ -10,6 +10,10 @@ HEADER_BYTES = _HEADER.size
 _VERSION = 0x80
 KEYS = "0123456789*#ABCD"
 """Events 0 to 15 (RFC 4733 section 3.2)."""
+_SEGMENT = 0xFFFF
+"""Longest duration that an event's packet can tell."""
+_AUDIO_AFTER_KEY = 5
+"""So many packets of audio behind a key's last: the key was released."""
 _GAP_LIMIT = 3_000
 """Sequence numbers further ahead are of a sender that began anew (RFC 3550 appendix A.1)."""
 
@@ -54,21 +58,76 @@ def write(payload_type: int, sequence: int, timestamp: int, ssrc: int, payload: 
     return _HEADER.pack(_VERSION, payload_type, sequence, timestamp, ssrc) + payload
 
 
+@dataclass(frozen=True, slots=True)
+class _Pressed:
+    """A key whose release has not been read."""
+
+    timestamp: int
+    event: int
+    duration: int
+    clock_hz: int
+
+    @property
+    def told(self) -> tuple[str, int]:
+        return KEYS[self.event], self.duration * 1000 // self.clock_hz
+
+    def goes_on_as(self, event: int, timestamp: int) -> bool:
+        """Whether a long key press goes on in another segment (RFC 4733 section 2.5.1.3)."""
+        return event == self.event and (timestamp - self.timestamp) & 0xFFFF_FFFF <= _SEGMENT
+
+
 class KeyReader:
-    """Keys out of telephone events (RFC 4733); for one stream."""
+    """Keys out of telephone events (RFC 4733); for one stream.
+
+    The release is sent three times and is told once. Should all three be lost, the key is told when another
+    one begins or audio goes on.
+    """
 
     def __init__(self) -> None:
-        self._last_timestamp: int | None = None
+        self._ssrc: int | None = None
+        self._told_timestamp: int | None = None
+        self._pressed: _Pressed | None = None
+        self._audio_packets = 0
 
     def read(self, packet: RtpPacket, clock_hz: int) -> tuple[str, int] | None:
         """Return key and duration (ms) at the first packet that says the key was released."""
         if len(packet.payload) < _EVENT.size:
             return None
         event, flags, duration = _EVENT.unpack_from(packet.payload)
-        if not flags & 0x80 or event >= len(KEYS) or packet.timestamp == self._last_timestamp:
+        if event >= len(KEYS):
             return None
-        self._last_timestamp = packet.timestamp  # the end is sent three times
-        return KEYS[event], duration * 1000 // clock_hz
+        if packet.ssrc != self._ssrc:
+            self._ssrc, self._told_timestamp, self._pressed = packet.ssrc, None, None
+        if self._is_over(packet.timestamp):
+            return None
+        self._audio_packets = 0
+        before, self._pressed = (
+            self._pressed,
+            _Pressed(packet.timestamp, event, duration, clock_hz),
+        )
+        if before is not None and not before.goes_on_as(event, packet.timestamp):
+            self._told_timestamp = before.timestamp
+            return before.told
+        return self._tell() if flags & 0x80 else None
+
+    def audio(self) -> tuple[str, int] | None:
+        """A packet of audio came; returns a key that must have been released long since."""
+        if self._pressed is None:
+            return None
+        self._audio_packets += 1
+        return self._tell() if self._audio_packets >= _AUDIO_AFTER_KEY else None
+
+    def _tell(self) -> tuple[str, int]:
+        assert self._pressed is not None
+        pressed, self._pressed = self._pressed, None
+        self._told_timestamp = pressed.timestamp
+        return pressed.told
+
+    def _is_over(self, timestamp: int) -> bool:
+        """Whether a packet belongs to a key that was told, or to one before it."""
+        if self._told_timestamp is None:
+            return False
+        return (self._told_timestamp - timestamp) & 0xFFFF_FFFF < 1 << 31
 
 
 class Reception:

@@ -56,6 +56,10 @@ async def answer_recognise(line: Line, ears: Ears, question: Recognise) -> Recog
     except (GatewayError, AudioGone, TimeoutError) as error:
         log.warning("recognition failed", extra={"reason": repr(error)})
         return Recognised(question.ask, None)
+    except Exception:
+        # A fault of ours: without an answer the turn would never end, and the caller hear nothing more.
+        log.exception("recognition failed")
+        return Recognised(question.ask, None)
     return Recognised(question.ask, transcript.text)
 
 
@@ -67,4 +71,7 @@ async def answer_score(line: Line, ears: Ears, question: Score) -> Scored:
             return Scored(question.ask, await ears.end_of_turn(pcm))
     except (GatewayError, AudioGone, TimeoutError) as error:
         log.warning("end of turn model failed", extra={"reason": repr(error)})
+        return Scored(question.ask, None)
+    except Exception:
+        log.exception("end of turn model failed")
         return Scored(question.ask, None)

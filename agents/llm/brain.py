@@ -24,6 +24,10 @@ EXCHANGES_LIMIT = 20
 CAPABILITY_BOUND_S = 20.0
 """Longest a tool may take; fillers account for the wait."""
 
+FAILED = "failed; tell the caller that it did not work"
+CUT_SHORT = "not known whether it was done: the caller went on speaking meanwhile"
+"""Results of tools of which nothing better can be told."""
+
 STUMBLE = "I am sorry, I lost my thread. Could you say that again?"
 """Said when the stream breaks after the caller has heard its beginning, or nothing was said."""
 
@@ -64,6 +68,7 @@ class LlmBrain:
             async for thought in self._rounds(turn, history, exchange):
                 yield thought
         finally:
+            exchange += _results_missing(exchange)
             for message in exchange:
                 if "tool_calls" in message:
                     # What was heard of these words stands in the history itself.
@@ -146,7 +151,11 @@ class LlmBrain:
                     result = await capability(self._facts.call_id, parsed.arguments)
             except (GatewayError, TimeoutError) as error:
                 log.warning("tool failed", extra={"tool": parsed.name, "reason": repr(error)})
-                result, outcome = "failed; tell the caller that it did not work", "failed"
+                result, outcome = FAILED, "failed"
+            except Exception:
+                # A fault of ours in one tool is not worth the call.
+                log.exception("tool failed", extra={"tool": parsed.name})
+                result, outcome = FAILED, "failed"
         return result, Note("tool_call", {"tool": parsed.name, "outcome": outcome})
 
 
@@ -160,6 +169,18 @@ def _assistant_message(completion: Completion) -> Message:
         for call in completion.tool_calls
     ]
     return {"role": "assistant", "content": completion.text or None, "tool_calls": calls}
+
+
+def _results_missing(exchange: Sequence[Message]) -> list[Message]:
+    """Return results for calls of the last request that have none: without them the API refuses the next."""
+    asked = [index for index, message in enumerate(exchange) if "tool_calls" in message]
+    if not asked:
+        return []
+    calls = exchange[asked[-1]]["tool_calls"]
+    return [
+        {"role": "tool", "tool_call_id": call["id"], "content": CUT_SHORT}
+        for call in calls[len(exchange) - asked[-1] - 1 :]
+    ]
 
 
 def _note_of(completion: Completion) -> Note:

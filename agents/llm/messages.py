@@ -1,5 +1,6 @@
 """The messages of a chat-completions request, out of the conversation as it was heard."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ from agents.conversation.history import History
 from gateway.model.line import CALL_LINK, CallFacts, Role
 
 Message = dict[str, Any]
+
+_NUMBER = re.compile(r"\+?[0-9]{2,20}")
 
 TELEPHONE = (
     "You are speaking on the telephone: answer in one to three short spoken sentences, without lists, "
@@ -35,7 +38,8 @@ def build_messages(
     `exchanges` are tool calls and their results, by the serial number of the user line they followed.
     """
     system = f"{instructions}\n\n{manner}"
-    if facts.caller:
+    if _NUMBER.fullmatch(facts.caller):
+        # Only a number: an address can hold sentences, and here stands what the model obeys.
         system += f"\nThe caller's number: {facts.caller}."
     if facts.may_offer_call:
         system += (

@@ -5,8 +5,12 @@ one event are joined by LF; a line that begins with a colon is a comment; an emp
 Names of events and ids are not used by chat completions and are skipped.
 """
 
+import re
+
 EVENT_LIMIT = 1_000_000
 """Most bytes of one event (with its line in progress); more means that the peer is broken."""
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class SseOverflow(ValueError):
@@ -25,21 +29,25 @@ class SseParser:
 
     def feed(self, chunk: bytes) -> list[str]:
         """Take bytes; return the data of the events that are complete now, in order."""
+        if self._skip_lf and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._skip_lf = False
+        # Line by line, not byte by byte: a server may send all of an answer at once.
+        *ended, rest = _LINE_END.split(chunk)
         events: list[str] = []
-        for byte in chunk:
-            if byte == 0x0A and self._skip_lf:
-                self._skip_lf = False
-                continue
-            self._skip_lf = byte == 0x0D
-            if byte in (0x0A, 0x0D):
-                event = self._end_line()
-                if event is not None:
-                    events.append(event)
-            else:
-                self._line.append(byte)
-                if self._size + len(self._line) > EVENT_LIMIT:
-                    raise SseOverflow(f"an event is longer than {EVENT_LIMIT} bytes")
+        for piece in ended:
+            self._append(piece)
+            event = self._end_line()
+            if event is not None:
+                events.append(event)
+        self._append(rest)
+        self._skip_lf = self._skip_lf or chunk.endswith(b"\r")
         return events
+
+    def _append(self, piece: bytes) -> None:
+        self._line += piece
+        if self._size + len(self._line) > EVENT_LIMIT:
+            raise SseOverflow(f"an event is longer than {EVENT_LIMIT} bytes")
 
     def end(self) -> list[str]:
         """Return the last event if the stream ended without the empty line after it."""

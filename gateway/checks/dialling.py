@@ -79,6 +79,13 @@ def _rules(config: Config) -> Iterator[Finding]:
             "dialling.allow lets every number in the world be dialled, the dearest too",
             "name the countries that you call",
         )
+    for denied in rules.deny:
+        if denied.startswith("0") and not denied.startswith(("00", "011")) and not rules.country:
+            yield warn(
+                SUBJECT,
+                f"dialling.deny: {denied} does not deny the same number with its country code",
+                "write it with the country code, like +49900, or set dialling.country",
+            )
     if rules.allow and not config.trunks:
         yield warn(
             SUBJECT,

@@ -86,6 +86,8 @@ class _Live:
 
     cause: str
     has_leg: asyncio.Event = field(default_factory=asyncio.Event)
+    goes_on: bool = False
+    """Its end will be told, whatever becomes of whoever asked for it."""
     answered_ms: float | None = None
 
 
@@ -209,8 +211,8 @@ class Dialler:
         line = self._line
         if self._is_closed or line is None or not line.is_ready:
             raise DialFailed("no calls are placed now: the SIP worker is not up, or we are ending")
-        call_id, at_once = new_call_id(), len(self._live)
-        self._live[call_id] = _Live(cause)
+        call_id, at_once, live = new_call_id(), len(self._live), _Live(cause)
+        self._live[call_id] = live
         try:
             permit = await self._reserve(call_id, route, request, key, cause, at_once)
             if isinstance(permit, PlacedAs):
@@ -218,7 +220,8 @@ class Dialler:
                 return permit
             await self._place(line, call_id, route, agent, permit, request)
         except BaseException:
-            self._live.pop(call_id, None)
+            if not live.goes_on:
+                self._live.pop(call_id, None)
             raise
         log.info("call placed", extra={"call_id": call_id, "trunk": route.trunk, "agent": agent})
         return PlacedAs(call_id=call_id, number=route.number, trunk=route.trunk, is_new=True)
@@ -315,7 +318,8 @@ class Dialler:
                 raise DialFailed("the SIP worker did not take the call; try again") from error
         except BaseException:
             # Whoever asked went away; a call whose leg is there goes on.
-            if self._placed.take(call_id) is not None:
+            live.goes_on = self._placed.take(call_id) is None
+            if not live.goes_on:
                 self._settle_soon(call_id, 0.0)
             raise
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from gateway.channels.fallback.phone_number import number_facts
 from gateway.config.trunks import DiallingSection, TrunkSection
+from gateway.dialling import spellings
 
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
@@ -101,8 +102,9 @@ def normalise(number: str, country: str) -> str:
         return ""
     digits = bare.removeprefix("+")
     if digits and set(digits) <= _DIALLABLE:
-        known = number_facts(bare, country).e164
-        return known or ("" if not digits.strip("*#") and bare.startswith("+") else bare)
+        if known := number_facts(bare, country).e164:
+            return known
+        return bare if not bare.startswith("+") or spellings.can_be_dialled(digits) else ""
     name = number.strip()
     is_name = (
         name.isascii() and name[:1].isalpha() and name.replace("-", "").replace("_", "").isalnum()
@@ -171,7 +173,12 @@ def _check_prefixes(number: str, section: DiallingSection) -> Refused | None:
             Refusal.NOT_ALLOWED,
             'nothing may be dialled; name what may in dialling.allow, like allow = ["+49"]',
         )
-    allowed, denied = longest_fit(number, section.allow), longest_fit(number, section.deny)
+    allowed = longest_fit(number, section.allow)
+    # What is allowed must be written as it says; what is denied is so in every spelling that a trunk understands.
+    beginnings = spellings.of_prefixes(section.deny, section.country)
+    denied = max(
+        longest_fit(one, beginnings) for one in spellings.of_number(number, section.country)
+    )
     if allowed < 0:
         return Refused(
             Refusal.NOT_ALLOWED,
@@ -180,6 +187,13 @@ def _check_prefixes(number: str, section: DiallingSection) -> Refused | None:
     if denied >= allowed:
         return Refused(
             Refusal.DENIED, "this number may not be dialled: a beginning in dialling.deny fits it"
+        )
+    country = spellings.country_of_premium(number)
+    if country and allowed <= len(country):
+        return Refused(
+            Refusal.DENIED,
+            "this is a premium-rate number; to have such dialled name their beginning in "
+            f"dialling.allow, like {number[: len(country) + 3]}",
         )
     return None
 

@@ -52,7 +52,10 @@ class BrowserCalls(Protocol):
         """Hand on more of the browser's candidates. Raises `GatewayError`."""
 
     async def restart_ice(self, call_id: str, fragment: str, etag: str) -> Negotiation:
-        """Restart ICE with the browser's new credentials; `sdp` is our fragment. Raises `GatewayError`."""
+        """Restart ICE with the browser's new credentials; `sdp` is our fragment. Raises `GatewayError`.
+
+        `etag` names the session that is to be replaced; `*` is whichever there is.
+        """
 
     def hang_up(self, call_id: str) -> None:
         """End a call at the caller's wish, in whatever state it is; unknown calls are ignored."""

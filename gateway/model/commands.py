@@ -126,7 +126,7 @@ class RestartIce:
     call_id: str
     fragment: LongText
     etag: str
-    """The ICE session that is to be replaced."""
+    """The ICE session that is to be replaced; `*`: whichever there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,9 +79,13 @@ class Preparation:
         tasks.start("greeting", self._get_greeting(self._room))
 
     async def room_in_the_end(self) -> RoomView:
-        """Return the room of a call that was over before its room was found; bounded."""
+        """Return the room of a call that was over before its room was found; bounded, cancelled or not."""
         if self._room is not None:
-            await asyncio.wait({self._room}, timeout=ROOM_BOUND_S)
+            try:
+                await asyncio.wait({self._room}, timeout=ROOM_BOUND_S)
+            except asyncio.CancelledError:
+                # The gateway stops at just this moment; the call is written down all the same.
+                await asyncio.wait({self._room}, timeout=ROOM_BOUND_S)
             if self._room.done() and not self._room.cancelled():
                 return self._room.result()
         return fresh_room()

@@ -295,10 +295,11 @@ class SessionRegistry:
     async def stop(self) -> None:
         """End every call now and release everything; may be called twice."""
         self.refuse_new()
-        tasks = (*self._tasks.values(), *self._refusals)
+        tasks = tuple(self._tasks.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Refusals are bounded by themselves, and leave a record like every call.
+        await asyncio.gather(*tasks, *self._refusals, return_exceptions=True)
 
     async def _wait_for_all(self, bound_s: float) -> None:
         tasks = tuple(self._tasks.values())

@@ -83,16 +83,19 @@ def is_of_message(connection: Connection, call_id: str) -> bool:
 
 def usage(connection: Connection, number: str, *, at: float) -> Usage:
     """Return what counts against the limits for one more call to a number. `at_once` is not known here."""
-    # What a crash left unsettled counts with all it may have taken: better too much than too little.
+    # What a crash left unsettled counts with all it may have taken: better too much than too little. So does what
+    # lies ahead: the clock may have been set back.
     seconds = func.coalesce(dialled.c.used_s, dialled.c.reserved_s)
     today = connection.execute(
         select(func.count(), func.coalesce(func.sum(seconds), 0.0)).where(
-            dialled.c.at > at - DAY_S, dialled.c.at <= at
+            dialled.c.at > at - DAY_S, dialled.c.at <= at + DAY_S
         )
     ).one()
     to_number = connection.execute(
         select(func.count()).where(
-            dialled.c.number == number, dialled.c.at > at - HOUR_S, dialled.c.at <= at
+            dialled.c.number == number,
+            dialled.c.at > at - HOUR_S,
+            dialled.c.at <= at + DAY_S,
         )
     ).scalar_one()
     return Usage(calls_today=today[0], seconds_today=float(today[1]), calls_to_number=to_number)

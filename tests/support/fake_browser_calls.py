@@ -78,7 +78,7 @@ class FakeBrowserCalls:
         if self.fails is not None:
             raise self.fails
         self.restarts.append((call_id, fragment, etag))
-        return Negotiation("a=ice-ufrag:ours\r\n", str(int(etag) + 1))
+        return Negotiation("a=ice-ufrag:ours\r\n", str(1 + len(self.restarts)))
 
     def hang_up(self, call_id: str) -> None:
         self.hung_up.append(call_id)

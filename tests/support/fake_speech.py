@@ -24,9 +24,9 @@ class FakeEars:
     score_ms: int = 45
     scores: dict[int, float] = field(default_factory=dict)
     """Probability that the turn is over after utterance n; 0.9 if not given."""
-    failures: list[GatewayError] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
     """Raised by the next calls of `transcribe`, one each."""
-    score_failure: GatewayError | None = None
+    score_failure: Exception | None = None
     heard: list[str] = field(default_factory=list)
     urgencies: list[Urgency] = field(default_factory=list)
 

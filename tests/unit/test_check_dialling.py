@@ -44,12 +44,25 @@ def test_all_is_well() -> None:
     assert "a" in text
 
 
+@pytest.mark.parametrize("deny", [["+49900", "00", "0044"], ["1"]])
+def test_beginnings_that_deny_what_they_say(deny) -> None:
+    assert [level for level, _ in told({**GOOD, "dialling": {"allow": ["+49"], "deny": deny}})] == [
+        Level.OK
+    ]
+
+
+def test_with_a_country_numbers_may_be_denied_as_they_are_dialled_there() -> None:
+    rules = {"allow": ["+49"], "deny": ["0900"], "country": "DE"}
+    assert [level for level, _ in told({**GOOD, "dialling": rules})] == [Level.OK]
+
+
 @pytest.mark.parametrize(
     ("config", "level", "words"),
     [
         ({**GOOD, "dialling": {}}, Level.WARN, "dialling.allow is empty"),
         ({**GOOD, "dialling": {"allow": ["*"]}}, Level.WARN, "every number in the world"),
         ({**GOOD, "dialling": {"allow": ["+"]}}, Level.WARN, "every number in the world"),
+        ({**GOOD, "dialling": {"allow": ["+49"], "deny": ["0900"]}}, Level.WARN, "deny: 0900"),
         ({"dialling": {"allow": ["+49"]}}, Level.WARN, "there is no trunk"),
         ({**GOOD, "sip": {"enabled": False}}, Level.FAIL, "sip.enabled"),
         ({**GOOD, "trunks": {"a": {"host": "192.0.2.5"}}}, Level.WARN, "no caller_id"),

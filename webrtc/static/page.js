@@ -17,26 +17,38 @@ function takeToken() {
   return token;
 }
 
-/** Return a function that gives the token once; a second call with it would be refused anyway. */
-function once(token) {
-  let isUsed = false;
-  return async () => {
-    if (token !== "" && isUsed) throw new SignallingError(Kind.TOKEN, { code: "token.replayed" });
-    isUsed = true;
-    return token;
-  };
+/**
+ * Gives the token until a call has come of it: another one would be refused anyway. An attempt that came to
+ * nothing (busy lines, no network) does not use it up.
+ */
+class Invitation {
+  isUsed = false;
+  #token;
+
+  constructor(token) {
+    this.#token = token;
+  }
+
+  async give() {
+    if (this.#token !== "" && this.isUsed) {
+      throw new SignallingError(Kind.TOKEN, { code: "token.replayed" });
+    }
+    return this.#token;
+  }
 }
 
 async function start() {
   const wanted = new URLSearchParams(location.search).get("agent") ?? "";
   const token = takeToken();
+  const invitation = new Invitation(token);
   const panel = new CallPanel({
-    base, getToken: once(token), agent: wanted, title: wanted ? titleOf(wanted) : "Agent",
+    base, getToken: () => invitation.give(), agent: wanted, title: wanted ? titleOf(wanted) : "Agent",
   });
   document.getElementById("panel").replaceChildren(panel.root);
   panel.addEventListener("state", ({ detail }) => {
     // Whoever has gone to another tab finds the call again.
     document.title = isUp(detail) ? `On a call · ${TITLE}` : TITLE;
+    invitation.isUsed ||= isUp(detail);
   });
   try {
     const settings = settingsOf(await new Signalling(base, token).config());

@@ -85,7 +85,7 @@ class _Signalling:
         desk.count_request(request)
         resource = desk.resources.find_live(request.match_info["resource"])
         body = await _body(request, FRAGMENT_TYPE, descriptions.FRAGMENT_MOST)
-        if_match = request.headers.get("If-Match")
+        if_match = request.headers.get("If-Match", "").strip() or None
         conditions.check(if_match, resource.etag)
         fragment = descriptions.fragment(body)
         async with asyncio.timeout(PATCH_BOUND_S), resource.changing:
@@ -94,9 +94,10 @@ class _Signalling:
                 if fragment.ufrag == resource.ufrag:
                     await desk.calls.add_candidates(resource.call_id, fragment.text)
                     return web.Response(status=204, headers={"ETag": f'"{resource.etag}"'})
-                restarted = await desk.calls.restart_ice(
-                    resource.call_id, fragment.text, resource.etag
-                )
+                # Of a restart that took too long we do not know whether it was made: a client that
+                # takes any session must not be kept to the one that we know.
+                etag = conditions.ANY if if_match == conditions.ANY else resource.etag
+                restarted = await desk.calls.restart_ice(resource.call_id, fragment.text, etag)
             except (CallNotFound, CallOver):
                 raise not_found() from None
             resource.ufrag, resource.etag = fragment.ufrag, restarted.etag

@@ -4,6 +4,9 @@ import re
 
 from gateway.http.errors import ApiError
 
+ANY = "*"
+"""Stands for whichever session there is."""
+
 _TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e]*)"\s*')
 
 
@@ -13,7 +16,7 @@ def check(if_match: str | None, etag: str) -> None:
         raise ApiError(
             428, "http.precondition_required", "If-Match is needed, with the newest ETag or *"
         )
-    if if_match.strip() == "*":
+    if if_match.strip() == ANY:
         return
     if etag not in tags(if_match):
         raise ApiError(

@@ -22,6 +22,19 @@ async def test_a_token_leaves_the_address_and_is_good_for_one_call(
     assert sum(request.method == "POST" for request in far_end.requests) == 1
 
 
+async def test_a_token_of_which_no_call_came_can_be_tried_again(
+    far_end: FarEnd, chromium: Chromium
+) -> None:
+    opened = await chromium.open(far_end.url + "?agent=front_desk#token=secret")
+    far_end.refusal = (503, "webrtc.full", {"Retry-After": "1"})
+    await call(opened, until="failed")
+    await expect(opened.locator(".notice")).to_contain_text("try again")
+    far_end.refusal = None
+    await call(opened)
+    offers = [request for request in far_end.requests if request.method == "POST"]
+    assert [request.headers["Authorization"] for request in offers] == ["Bearer secret"] * 2
+
+
 async def test_who_needs_an_invitation_is_told_before_the_call(
     far_end: FarEnd, chromium: Chromium
 ) -> None:

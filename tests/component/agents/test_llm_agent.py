@@ -190,6 +190,56 @@ async def test_a_capability_is_carried_out_and_remembered() -> None:
     assert server.requests[2]["messages"][5]["content"] == "Let me do that. It is sent."
 
 
+def assert_every_tool_call_is_answered(messages: list[dict[str, Any]]) -> None:
+    """As the API demands: a request with a call without its result is refused."""
+    for index, message in enumerate(messages):
+        asked = [call["id"] for call in message.get("tool_calls", ())]
+        following = messages[index + 1 : index + 1 + len(asked)]
+        assert [item.get("tool_call_id") for item in following] == asked
+
+
+async def test_a_caller_who_speaks_while_a_tool_runs_leaves_no_call_without_a_result() -> None:
+    began = asyncio.Event()
+
+    async def send(call_id: str, arguments: Mapping[str, Any]) -> str:
+        began.set()
+        await asyncio.sleep(30)
+        return "sent"
+
+    async def scene(line: FakeLine) -> None:
+        await line.speak(300)
+        await began.wait()
+        await line.speak(300)
+        await until(spoken(line, 1))
+
+    answers = (tool_answer("send_message", '{"text": "hi"}'), text_answer("Here I am."))
+    async with serve_chat(*answers) as server:
+        line = await converse(
+            server, scene, ["text me", "are you there"], capabilities={"send_message": send}
+        )
+
+    assert line.said == ["Here I am."]
+    messages = server.requests[1]["messages"]
+    assert any("tool_calls" in message for message in messages)
+    assert_every_tool_call_is_answered(messages)
+
+
+async def test_a_tool_with_a_fault_is_told_to_the_model() -> None:
+    async def send(call_id: str, arguments: Mapping[str, Any]) -> str:
+        raise KeyError("a fault of ours")
+
+    async def scene(line: FakeLine) -> None:
+        await line.speak(300)
+        await until(spoken(line, 1))
+
+    answers = (tool_answer("send_message", '{"text": "hi"}'), text_answer("That did not work."))
+    async with serve_chat(*answers) as server:
+        line = await converse(server, scene, ["text me"], capabilities={"send_message": send})
+
+    assert line.said == ["That did not work."]
+    assert "did not work" in server.requests[1]["messages"][-1]["content"]
+
+
 async def test_a_model_that_only_calls_tools_is_stopped() -> None:
     async def scene(line: FakeLine) -> None:
         await line.speak(300)

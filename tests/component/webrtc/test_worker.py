@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,49 @@ async def test_a_lost_network_and_an_ice_restart_do_not_end_the_call(start: Star
     assert (await call.wait_for(Dtmf)).digit == "7"
     with pytest.raises(IceSessionReplaced):
         await harness.endpoint.restart_ice(far.offer.call_id, fragment, far.etag)
+    # Whoever never learned of the restart may have any session replaced.
+    again = await harness.endpoint.restart_ice(far.offer.call_id, fragment, "*")
+    assert again.etag not in (far.etag, restarted.etag)
+
+
+def free_pair() -> int:
+    """Return a port of loopback that is free, as is the next."""
+    while True:
+        with (
+            socket.socket(type=socket.SOCK_DGRAM) as one,
+            socket.socket(type=socket.SOCK_DGRAM) as two,
+        ):
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            with suppress(OSError):
+                two.bind(("127.0.0.1", port + 1))
+                return port
+
+
+async def test_a_restart_for_which_there_was_no_port_can_be_tried_again(start: Start) -> None:
+    port = free_pair()
+    harness = await start(max_calls=1, port_min=port, port_max=port + 1)
+    call, far = await up(harness)
+    with socket.socket(type=socket.SOCK_DGRAM) as taken:
+        for other in (port, port + 1):
+            with suppress(OSError):
+                taken.bind(("127.0.0.1", other))
+        fragment = await far.peer.restart()
+        with pytest.raises(EndpointError):
+            await harness.endpoint.restart_ice(far.offer.call_id, fragment, far.etag)
+
+    far.peer.cut()
+    restarted = await harness.endpoint.restart_ice(far.offer.call_id, fragment, far.etag)
+    await far.peer.finish_restart(restarted.sdp)
+    far.peer.heard.clear()
+    call.leg.play(tone(400))
+    call.leg.mark("end")
+    await call.wait_mark("end")
+    await asyncio.sleep(0.6)
+
+    assert restarted.etag != far.etag
+    assert sounding_ms(bytes(far.peer.heard)) >= 300
+    assert call.of(Ended) == []
 
 
 async def test_a_network_that_stays_away_ends_the_call_after_the_grace(start: Start) -> None:

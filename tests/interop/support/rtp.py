@@ -73,6 +73,7 @@ class RtpSocket:
         self._peer: tuple[str, int] | None = None
         self._sequence = 100
         self._timestamp = 8000
+        self._ssrc = 0x1234
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._receive, daemon=True)
 
@@ -107,6 +108,17 @@ class RtpSocket:
             assert time.monotonic() < deadline_s, "no packet came"
             time.sleep(0.005)
 
+    def begin_anew(self) -> None:
+        """Be another source from now on, as after a transfer behind the trunk (RFC 3550 section 8.2)."""
+        self._ssrc += 1
+        self._sequence, self._timestamp = 60_000, 3_000_000_000
+
+    def speak_like(self, other: "RtpSocket") -> None:
+        """Send where `other` sends, as the same source (SSRC), from our own address."""
+        other.wait_for_peer()
+        self._peer = other._peer
+        self._sequence, self._timestamp = other._sequence, other._timestamp
+
     def send_audio(self, samples: npt.NDArray[np.float64]) -> None:
         """Send 8 kHz samples as PCMU, one packet each 20 ms, in real time."""
         start_s = time.monotonic()
@@ -131,7 +143,7 @@ class RtpSocket:
         assert self._peer is not None, "nobody to send to"
         self._sequence = (self._sequence + 1) & 0xFFFF
         second = payload_type | (0x80 if marker else 0)
-        head = _HEADER.pack(0x80, second, self._sequence, self._timestamp, 0x1234)
+        head = _HEADER.pack(0x80, second, self._sequence, self._timestamp, self._ssrc)
         self._sock.sendto(head + payload, self._peer)
 
     def _receive(self) -> None:

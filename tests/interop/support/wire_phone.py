@@ -4,6 +4,7 @@ import re
 import socket
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -51,9 +52,14 @@ class WirePhone:
     def __exit__(self, *_: object) -> None:
         self._sock.close()
 
-    def invite(self) -> None:
+    @property
+    def dialog(self) -> str:
+        """What `Replaces` names the call by (RFC 3891 section 6.1)."""
+        return f"{self._call_id};to-tag={self._to_tag.removeprefix(';tag=')};from-tag=wire"
+
+    def invite(self, *headers: str) -> None:
         body = _SDP.format(host=self._host, port=self._rtp_port)
-        self.send("INVITE", 1, branch=self._invite_branch, body=body)
+        self.send("INVITE", 1, branch=self._invite_branch, body=body, headers=headers)
 
     def cancel(self) -> None:
         """Cancel the INVITE (same branch and CSeq number: RFC 3261 section 9.1)."""
@@ -63,7 +69,15 @@ class WirePhone:
         """Acknowledge a final response that is not 200 (same branch: RFC 3261 section 17.1.1.3)."""
         self.send("ACK", 1, branch=self._invite_branch)
 
-    def send(self, method: str, cseq: int, *, branch: str = "", body: str = "") -> None:
+    def send(
+        self,
+        method: str,
+        cseq: int,
+        *,
+        branch: str = "",
+        body: str = "",
+        headers: Sequence[str] = (),
+    ) -> None:
         in_dialog = method not in ("INVITE", "CANCEL", "OPTIONS")
         lines = [
             f"{method} {self._remote} SIP/2.0",
@@ -75,6 +89,7 @@ class WirePhone:
             f"CSeq: {cseq} {method}",
             f"Contact: <sip:wire@{self._host}:{self._port}>",
             "Max-Forwards: 70",
+            *headers,
         ]
         if body:
             lines.append("Content-Type: application/sdp")

@@ -154,6 +154,40 @@ async def test_limits_are_those_of_the_last_day_and_hour(database) -> None:
     await bench.dial()
 
 
+async def test_a_clock_that_is_set_back_forgets_nothing(database) -> None:
+    bench = await Bench(database, calls_per_number=1, calls_per_day=2).started()
+    await bench.end(await bench.dial())
+    bench.now -= 1_800
+    with pytest.raises(DialRefused) as refused:
+        await bench.dial()
+    assert refused.value.reason == "too_often"
+    await bench.end(await bench.dial("+4930654321"))
+    with pytest.raises(DialRefused) as refused:
+        await bench.dial("+4930654322")
+    assert refused.value.reason == "too_many_today"
+
+
+async def test_whoever_gives_up_asking_for_a_call_that_goes_on_does_not_hide_it(database) -> None:
+    bench = await Bench(database, calls_at_once=1).started()
+    told: list[DialledNews] = []
+    bench.dialler.watch(told.append)
+    bench.line.makes_legs = False
+    asking = asyncio.create_task(bench.dial())
+    await asyncio.sleep(1)
+    call_id, *_ = bench.line.placed[0]
+    assert bench.placed.take(call_id) is not None  # its leg is there; its room is being looked up
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    with pytest.raises(DialRefused) as refused:
+        await bench.dial()
+    assert refused.value.reason == "too_many_at_once"
+    bench.answer(call_id, 1_000)
+    await bench.end(call_id, 31_000)
+    assert await bench.used_s(call_id) == 30.0
+    assert [one.was_answered for one in told] == [True, True]
+    assert bench.dialler.live == 0
+
+
 async def test_what_a_crash_left_counts_in_full(database) -> None:
     before = await Bench(database, minutes_per_day=20).started()
     await before.dial()

@@ -53,6 +53,18 @@ def rules(**values) -> DiallingSection:
         ("1;user=phone", "", ""),
         ("1" * 65, "", ""),
         ("١٢٣", "", ""),
+        # Whoever takes `+49` or `+1` off would dial abroad.
+        ("+49001900555123", "", ""),
+        ("+4900" + "1" * 30, "DE", ""),
+        ("+490900123456", "", ""),
+        ("+3900190055", "", ""),
+        ("+101149900123", "", ""),
+        ("+119005551", "US", ""),
+        ("+0049900123", "", ""),
+        ("+49*21", "", ""),
+        # Not known to be anybody's, but nowhere else either.
+        ("+49110", "", "+49110"),
+        ("+39011", "", "+39011"),
     ],
 )
 def test_numbers_as_rooms_know_them(asked: str, country: str, number: str) -> None:
@@ -92,6 +104,68 @@ def test_the_longest_beginning_that_fits(number, prefixes, length) -> None:
 def test_beginnings_that_are_allowed_and_denied(section, asked, reason) -> None:
     found = check_number(asked, section, TRUNKS)
     assert (found.reason if isinstance(found, Refused) else None) is reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "country"),
+    [
+        ("+49 900 1234567", ""),
+        ("0049 900 1234567", ""),
+        ("00 49 (0) 900 123", "DE"),
+        ("01149900 1234567", ""),
+        ("01149900 1234567", "US"),
+        ("499001234567", ""),
+        ("499001234567", "US"),
+        ("0900 1234567", "DE"),
+        ("0900 12", "DE"),
+        ("900 123456789012", "DE"),
+    ],
+)
+@pytest.mark.parametrize("deny", ["+49900", "0049900", "01149900"])
+def test_what_is_denied_is_so_in_every_spelling(asked, country, deny) -> None:
+    section = rules(allow=("*", "00", "0", "4"), deny=(deny,), country=country)
+    found = check_number(asked, section, TRUNKS)
+    assert isinstance(found, Refused)
+    assert found.reason in (Refusal.DENIED, Refusal.INVALID_NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("deny", "country", "asked", "reason"),
+    [
+        ("0900", "DE", "+499001234567", Refusal.DENIED),
+        ("1900", "US", "(900) 555-1234", Refusal.DENIED),
+        ("0900", "", "+49301234567", None),
+        ("+1900", "", "1900", None),
+        ("00", "DE", "+4930123456", None),
+        ("0", "DE", "+4930123456", None),
+        ("00", "DE", "00999", Refusal.DENIED),
+    ],
+)
+def test_beginnings_that_are_denied_as_they_are_dialled_at_home(
+    deny, country, asked, reason
+) -> None:
+    found = check_number(asked, rules(deny=(deny,), country=country), TRUNKS)
+    assert (found.reason if isinstance(found, Refused) else None) is reason
+
+
+@pytest.mark.parametrize(
+    ("allow", "asked", "reason"),
+    [
+        (("*",), "+499001234567", Refusal.DENIED),
+        (("+",), "+19005551234", Refusal.DENIED),
+        (("+49",), "0900 1234567", Refusal.DENIED),
+        (("+44",), "+449012345678", Refusal.DENIED),
+        (("+49", "+49900"), "+499001234567", None),
+        (("+49",), "+4930123456", None),
+        (("+49",), "+498001234567", None),
+        (("*",), "900", None),
+    ],
+)
+def test_premium_rate_numbers_must_be_meant(allow, asked, reason) -> None:
+    found = check_number(asked, rules(allow=allow, country="DE"), TRUNKS)
+    assert (found.reason if isinstance(found, Refused) else None) is reason
+    if isinstance(found, Refused):
+        assert "dialling.allow, like +" in found.message
 
 
 def test_nothing_may_be_dialled_by_default_and_the_remedy_is_named() -> None:

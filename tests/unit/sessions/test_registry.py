@@ -215,6 +215,18 @@ def test_an_offer_that_cannot_be_taken_is_refused_and_written_down(
     run_virtual(work())
 
 
+def test_a_refusal_is_written_down_although_the_gateway_stops() -> None:
+    async def work() -> None:
+        board = Switchboard()
+        board.recorder.delay_s = 0.5
+        board.registry.on_refused(board.offered("100"), HangupCause.CAPACITY)
+        await asyncio.sleep(0.1)
+        await board.registry.stop()
+        assert [cause for _, cause, _ in board.recorder.ended] == [HangupCause.CAPACITY]
+
+    run_virtual(work())
+
+
 def test_refusals_by_the_endpoint_are_written_down_even_in_a_flood() -> None:
     async def work() -> None:
         board = Switchboard()

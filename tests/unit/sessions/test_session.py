@@ -226,6 +226,23 @@ def test_the_end_of_the_leg_releases_the_gate_and_the_agent_never_starts(
     run_virtual(call())
 
 
+def test_a_gateway_that_stops_while_a_call_is_written_down_still_writes_it_down() -> None:
+    async def call() -> None:
+        bench = Bench(settings=settings())
+        bench.recorder.delay_s = 0.5
+        bench.start()
+        await bench.run_until(0.1)
+        bench.leg.end(HangupCause.CALLER_CANCELLED)
+        await bench.run_until(0.2)
+        assert bench.recorder.ended == []  # its room is not known yet
+        assert bench.task is not None
+        bench.task.cancel()
+        await bench.over()
+        assert bench.cause is HangupCause.CALLER_CANCELLED
+
+    run_virtual(call())
+
+
 def test_a_session_that_is_cancelled_ends_its_call_and_releases_the_gate() -> None:
     async def call() -> None:
         bench = Bench(settings=settings())

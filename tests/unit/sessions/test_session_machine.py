@@ -239,7 +239,7 @@ class SessionMachine(RuleBasedStateMachine):
     def cancelled(self) -> None:
         task = self.bench.task
         assert task is not None
-        # Once is how a gateway stops; cancelling the clean-up itself would be an attack.
+        # Once is how a gateway stops; cancelling the clean-up again would be an attack.
         if self.bench.session.state is not SessionState.ENDED:
             self.do(task.cancel)
 

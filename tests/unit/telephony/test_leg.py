@@ -253,6 +253,15 @@ def test_statistics_come_every_five_seconds() -> None:
     assert call.sink.kinds().count("Statistics") == 4
 
 
+def test_a_flood_of_keys_is_bounded() -> None:
+    call = Call()
+    call.connect()
+    for step in range(2_000):
+        call.leg.key("5", 0, 5.0 + step / 1_000)
+    keys = [event for _, event in call.sink.events if isinstance(event, events.Dtmf)]
+    assert 32 <= len(keys) <= 60
+
+
 def test_keys_go_out_only_while_connected() -> None:
     call = Call()
     call.leg.press("1")

@@ -52,6 +52,40 @@ def test_user_parts(uri: str, user: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sender", "caller"),
+    [
+        # Whoever writes his name must not be taken for somebody else.
+        ('"sip:+4930123456@x" <sip:+15551234@carrier.example>;tag=1', "+15551234"),
+        ('"<sip:+4930123456@x>" <sip:+15551234@carrier.example>', "+15551234"),
+        (r'"a \" <sip:+4930123456@x>" <sip:+15551234@carrier.example>', "+15551234"),
+        ("tel:+4930123456 <sip:+15551234@carrier.example>", "+15551234"),
+        ("<sip:+15551234@carrier.example>;x=sip:+4930123456@x", "+15551234"),
+        ("sip:+15551234@carrier.example;tag=1", "+15551234"),
+        # Nor for somebody who writes, or calls from a page: rooms know those as `web:ann`, `telegram:4711`.
+        ("<sip:web%3Aann@carrier.example>", "web%3Aann"),
+        ("<sip:telegram:4711@carrier.example>", "telegram"),
+        # Nobody: calls without a user must not be those of one person.
+        ("<sip:carrier.example:5060>;tag=1", "anonymous@carrier.example"),
+        ('"Anonymous" <sip:anonymous.invalid>', "anonymous@anonymous.invalid"),
+        ("<sip:@carrier.example>", "anonymous@carrier.example"),
+        ('"unclosed <sip:+4930123456@x>', ""),
+        ("nonsense", ""),
+    ],
+)
+def test_who_calls(sender: str, caller: str) -> None:
+    assert read_invite(f"INVITE sip:a@b SIP/2.0\r\nFrom: {sender}\r\n\r\n").caller == caller
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\r"])
+def test_only_a_line_end_of_sip_ends_a_line(end: str) -> None:
+    facts = read_invite(
+        f"INVITE sip:a@b SIP/2.0\r\nSubject: x{end}From: <sip:+4930123456@x>{end}X-Vip: yes\r\n"
+        "From: <sip:+15551234@carrier.example>\r\n\r\n"
+    )
+    assert (facts.caller, facts.x_headers) == ("+15551234", {})
+
+
+@pytest.mark.parametrize(
     ("value", "name"),
     [
         ("Bob <sip:bob@x>", "Bob"),

@@ -219,6 +219,16 @@ def test_keys_and_messages_come_through_once_up() -> None:
     assert sum(isinstance(event, events.MessageReceived) for event in bench.told) == 1
 
 
+def test_a_flood_of_keys_is_bounded() -> None:
+    bench = Bench()
+    bench.up()
+    for step in range(2_000):
+        bench.leg.key("5", 0, 3.0 + step / 1_000)
+
+    keys = [event for event in bench.told if isinstance(event, events.Dtmf)]
+    assert 32 <= len(keys) <= 60
+
+
 def test_the_table_has_a_way_out_of_every_state() -> None:
     for state in LegState:
         ways = {trigger for trigger in Trigger if (state, trigger) in leg_module._TABLE}

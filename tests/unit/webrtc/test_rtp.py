@@ -55,6 +55,47 @@ def test_a_key_is_read_once() -> None:
     assert keys.read(RtpPacket(110, 0, 3, 1, b"\x01"), 48_000) is None
 
 
+def key(event: int, timestamp: int, *, is_end: bool = False, ssrc: int = 1) -> RtpPacket:
+    payload = struct.pack(">BBH", event, 0x8A if is_end else 10, 4_800)
+    return RtpPacket(110, 0, timestamp, ssrc, payload)
+
+
+def test_a_key_whose_release_was_lost_is_told_by_what_follows() -> None:
+    keys = KeyReader()
+    assert keys.read(key(1, 10_000), 48_000) is None
+    assert keys.read(key(2, 90_000), 48_000) == ("1", 100)
+    assert keys.read(key(2, 90_000), 48_000) is None
+    assert [keys.audio() for _ in range(6)] == [None] * 4 + [("2", 100), None]
+    assert keys.read(key(2, 90_000, is_end=True), 48_000) is None  # too late
+
+
+def test_a_key_among_audio_that_goes_on_is_told_once() -> None:
+    keys = KeyReader()
+    told = []
+    for _ in range(20):
+        told += [keys.read(key(7, 500), 48_000), keys.audio(), keys.audio()]
+    told += [keys.read(key(7, 500, is_end=True), 48_000) for _ in range(3)]
+    told += [keys.audio() for _ in range(9)]
+    assert [item for item in told if item] == [("7", 100)]
+
+
+def test_the_same_key_again_is_told_again_and_a_long_one_is_not() -> None:
+    keys = KeyReader()
+    assert keys.read(key(5, 0), 48_000) is None
+    assert keys.read(key(5, 0xFFFF), 48_000) is None  # the next segment of a long press
+    assert keys.read(key(5, 0xFFFF, is_end=True), 48_000) == ("5", 100)
+    assert keys.read(key(5, 0, is_end=True), 48_000) is None  # overtaken
+    assert keys.read(key(5, 0x2FFFF), 48_000) is None
+    assert keys.read(key(5, 0x5FFFF), 48_000) == ("5", 100)
+
+
+def test_the_keys_of_another_stream_are_not_taken_for_old_ones() -> None:
+    keys = KeyReader()
+    assert keys.read(key(5, 1_000_000, is_end=True), 48_000) == ("5", 100)
+    assert keys.read(key(5, 900_000, is_end=True), 48_000) is None
+    assert keys.read(key(5, 900_000, is_end=True, ssrc=2), 48_000) == ("5", 100)
+
+
 def received(*sequences: int, ssrc: int = 1) -> Reception:
     reception = Reception(48_000)
     for sequence in sequences:

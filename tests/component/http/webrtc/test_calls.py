@@ -327,7 +327,7 @@ async def test_new_credentials_restart_ice(client, calls, location, if_match):
     assert answer.content_type == "application/trickle-ice-sdpfrag"
     assert answer.headers["ETag"] == '"2"'
     assert await answer.text() == "a=ice-ufrag:ours\r\n"
-    assert calls.restarts == [(calls.offers[0].call_id, fragment, "1")]
+    assert calls.restarts == [(calls.offers[0].call_id, fragment, if_match.strip('"'))]
     old = await patch(client, location, a_fragment("NewU", "n" * 24, CANDIDATE), If_Match='"1"')
     new = await patch(client, location, a_fragment("NewU", "n" * 24, CANDIDATE), If_Match='"2"')
     assert await error_of(old) == (412, "http.precondition_failed")

@@ -445,6 +445,20 @@ def test_a_failing_recogniser_asks_to_repeat_twice_and_then_fails() -> None:
     assert seen[0].line.said == [AGAIN, AGAIN]
 
 
+def test_a_fault_in_the_speech_models_leaves_nobody_in_silence() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.ears.failures = [KeyError("text")]
+        stage.ears.score_failure = TypeError("no number")
+        await stage.line.speak(800)
+        await asyncio.sleep(7)
+        await stage.line.speak(800)
+        await asyncio.sleep(7)
+
+    stage = play(scene, words=["lost", "hello"])
+
+    assert stage.line.said[:2] == [AGAIN, "I am fine."]
+
+
 def test_a_recogniser_that_recovers_is_forgiven() -> None:
     async def scene(stage: Stage) -> None:
         stage.ears.failures = [ProviderUnavailable("busy")]
