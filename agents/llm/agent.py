@@ -17,6 +17,7 @@ from agents.local.sentences import SentenceSplitter
 from gateway.config import LlmAgent, TurnsSection
 from gateway.errors import ConfigError
 from gateway.model.line import Agent, CallFacts, Line
+from gateway.model.remote_models import ModelHealth
 from gateway.model.speech import Voice
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,10 @@ class LlmConversationalist:
         await Conversation(
             line, brain, self._ears, self._voice, self._manners, SentenceSplitter
         ).run()
+
+    def models(self) -> Sequence[ModelHealth]:
+        """Return how the models fare that it asks."""
+        return self._client.models()
 
     def text_brain(self, facts: CallFacts) -> Brain:
         """Return a brain for one conversation in writing."""

@@ -6,12 +6,14 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from agents.llm.chunks import ChunkReader, StreamFailed, TextDelta, ToolCall, Usage, error_text
 from agents.llm.sse import SseOverflow, SseParser
 from gateway.errors import ProviderError, ProviderRefused, ProviderUnavailable
+from gateway.model.remote_models import ModelHealth, ModelState
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,20 @@ class Completion:
     total_ms: float = 0.0
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What came of the requests to one target."""
+
+    state: ModelState = ModelState.UNASKED
+    answered: int = 0
+    failed: int = 0
+
+    def note(self, *, is_good: bool) -> None:
+        self.state = ModelState.UP if is_good else ModelState.FAILING
+        self.answered += is_good
+        self.failed += not is_good
+
+
 class ChatClient:
     """Asks the targets in order. Shared by all calls of an agent; `close` it on the same loop."""
 
@@ -69,6 +85,7 @@ class ChatClient:
         if not targets:
             raise ValueError("at least one URL is needed")
         self._targets = tuple(targets)
+        self._tallies = tuple(_Tally() for _ in self._targets)
         self._sampling = sampling
         self._session: aiohttp.ClientSession | None = None
 
@@ -77,6 +94,19 @@ class ChatClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def models(self) -> Sequence[ModelHealth]:
+        """Return how each target fares, in order."""
+        return [
+            ModelHealth(
+                host=urlsplit(target.base_url).hostname or "",
+                model=target.model,
+                state=tally.state,
+                answered=tally.answered,
+                failed=tally.failed,
+            )
+            for target, tally in zip(self._targets, self._tallies, strict=True)
+        ]
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
@@ -103,8 +133,10 @@ class ChatClient:
                         completion.target = index
                         yield text
                     completion.target = index
+                    self._tallies[index].note(is_good=True)
                     return
                 except ProviderError as error:
+                    self._tallies[index].note(is_good=False)
                     if completion.text or completion.tool_calls:
                         raise
                     last = error

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from gateway.errors import CallNotFound
 from gateway.http.console import data, events, page
 from gateway.http.console.sign_in import ConsoleSignIn
 from gateway.media.tick import TickListener
+from gateway.model.remote_models import AsksModels
 from gateway.sessions.registry import SessionRegistry
 
 if TYPE_CHECKING:
@@ -107,6 +109,12 @@ class _Vitals:
                 "restarts": speech.restarts,
                 "run_p50_ms": {kind.value: round(ms) for kind, ms in speech.run_p50_ms.items()},
             },
+            "models": [
+                {"agent": name, **asdict(health)}
+                for name, agent in gateway.agents.items()
+                if isinstance(agent, AsksModels)
+                for health in agent.models()
+            ],
             "providers": [
                 {
                     "name": courier.provider,

@@ -9,6 +9,7 @@ from gateway.app.running_calls import RunningCalls
 from gateway.app.texting import TextSide
 from gateway.app.transports import telegram_token
 from gateway.config import Config, ReceptionistAgent
+from gateway.http.consents import ConsentsApi
 from gateway.http.messages import MessagesApi
 from gateway.http.people import PeopleApi
 from gateway.http.rooms import RoomsApi
@@ -83,7 +84,11 @@ class RoomSide:
             clock=time.time,
         ).add_routes(app)
         RoomsApi(self._store, self.operator, self._calls).add_routes(app)
-        PeopleApi(self._store, self._store).add_routes(app)
+        country = self._config.fallback.country
+        # A room's rules for calls hold for every address of its person.
+        refresh = self._texting.call_rules.refresh
+        PeopleApi(self._store, self._store, country=country, on_change=refresh).add_routes(app)
+        ConsentsApi(self._store).add_routes(app)
 
 
 def _deliver_to(config: Config) -> dict[str, tuple[str, ...]]:

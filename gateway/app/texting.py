@@ -55,6 +55,7 @@ from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
 from gateway.rooms.pruner import Pruner
 from gateway.rooms.text_desk import InCall, TextDesk
+from gateway.rooms.text_gate import Greeting, GreetingMode
 from gateway.sessions.routing import route
 from gateway.store.message_records import MessageRecord
 from gateway.store.store import Store
@@ -122,7 +123,12 @@ class TextSide:
             pending_most=config.outbox.waiting_most,
         )
         self.letters = Letters(
-            store, self.outbox, self._split, clock=time.time, has_buttons=self._has_buttons
+            store,
+            self.outbox,
+            self._split,
+            clock=time.time,
+            has_buttons=self._has_buttons,
+            capabilities=self.outbox.capabilities,
         )
         self.fallback = Fallback(
             store,
@@ -168,6 +174,7 @@ class TextSide:
             help_text=rooms.help_text,
             start_text=rooms.start_text,
             clock=time.time,
+            greeting_for=self._greeting_for,
         )
         self.reception = DurableReception(
             store,
@@ -187,8 +194,10 @@ class TextSide:
             stack.push_async_callback(transport.close)
         identities = self._config.rooms.identities
         if identities:
-            at = time.time()
-            await self._store.transact(lambda connection: link_all(connection, identities, at=at))
+            at, country = time.time(), self._config.fallback.country
+            await self._store.transact(
+                lambda connection: link_all(connection, identities, at=at, country=country)
+            )
         await self.call_rules.refresh()
         stack.push_async_callback(self.outbox.close)
         await self.outbox.start()
@@ -296,6 +305,12 @@ class TextSide:
             return self.agents[number]
         name = route(self._config.numbers, number)
         return None if name is None else self.agents.get(name)
+
+    def _greeting_for(self, number: str, channel: Channel) -> Greeting | None:
+        agent = self._agent_for(number, channel)
+        if agent is None or self._config.rooms.text_greeting is GreetingMode.CONTEXT:
+            return None
+        return Greeting(agent.name, agent.greeting.strip()) if agent.greeting.strip() else None
 
     def _split(self, channel: Channel, text: str) -> tuple[str, ...]:
         capabilities = self.outbox.capabilities(channel)

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy import Connection
+
 from gateway.channels.keywords import Keyword
 from gateway.channels.reception import KeywordAnswer, Reception
 from gateway.model.messages import InboundMessage, Receipt
@@ -42,9 +44,8 @@ class DurableReception:
 
     async def message(self, message: InboundMessage) -> None:
         """Put a message into the inbox, once."""
-        is_new = await self._database.transact(
-            lambda connection: inbox.receive(connection, message)
-        )
+        at = self._clock()
+        is_new = await self._database.transact(lambda connection: _keep(connection, message, at))
         if is_new:
             self._on_new(message)
         self._on_message()
@@ -52,22 +53,14 @@ class DurableReception:
     async def keyword(
         self, message: InboundMessage, keyword: Keyword, answered_by: KeywordAnswer
     ) -> None:
-        """Put a stop or a start into the ledger, once.
+        """Put a stop or a start into the ledger, once; a start is a consent for its channel, too.
 
         A stop has no answer of ours: whoever has stopped is not written to, not even about that.
         """
         if keyword is not Keyword.HELP:
             at = self._clock()
             await self._database.transact(
-                lambda connection: people.record_opt_out(
-                    connection,
-                    message.channel,
-                    message.sender,
-                    is_out=keyword is Keyword.STOP,
-                    at=at,
-                    source=f"{message.provider}:{message.provider_id}",
-                    detail=keyword.value,
-                )
+                lambda connection: _record(connection, message, keyword, at)
             )
         if keyword is not Keyword.STOP and answered_by is KeywordAnswer.OURS:
             await self._on_keyword(message, keyword)
@@ -75,6 +68,29 @@ class DurableReception:
     async def receipt(self, receipt: Receipt) -> None:
         """Give a receipt to the outbox."""
         await self._on_receipt(receipt)
+
+
+def _keep(connection: Connection, message: InboundMessage, at: float) -> bool:
+    people.link_spelling(connection, message.channel, message.sender, at=at)
+    return inbox.receive(connection, message)
+
+
+def _record(connection: Connection, message: InboundMessage, keyword: Keyword, at: float) -> None:
+    people.link_spelling(connection, message.channel, message.sender, at=at)
+    source = f"{message.provider}:{message.provider_id}"
+    is_new = people.record_opt_out(
+        connection,
+        message.channel,
+        message.sender,
+        is_out=keyword is Keyword.STOP,
+        at=at,
+        source=source,
+        detail=keyword.value,
+    )
+    if is_new and keyword is Keyword.START:
+        people.record_consent(
+            connection, message.channel, message.sender, is_given=True, at=at, source=source
+        )
 
 
 _: type[Reception] = DurableReception

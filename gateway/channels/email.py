@@ -6,6 +6,7 @@ import smtplib
 import ssl
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from email import policy
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate
@@ -21,12 +22,18 @@ from gateway.model.messages import (
 
 PROVIDER = "email"
 TEXT_LIMIT = 100_000
+MAILS_AT_ONCE = 16
+"""As many as the outbox hands to one provider."""
+VERDICT_S = 120.0
+"""How long a server may look into a text before it says whether it takes it: RFC 5321 section 4.5.3.2 has minutes."""
+STEPS_MOST = 12
+"""Answers that are waited for before: greeting, EHLO, STARTTLS, EHLO, AUTH and its steps, MAIL, RCPT."""
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 
 
 class EmailTransport:
-    """A `Transport`. One connection for each message, in a thread, bounded in time."""
+    """A `Transport` that `TakesLong`; close it. One connection for each message, in a thread, bounded in time."""
 
     def __init__(
         self,
@@ -35,11 +42,15 @@ class EmailTransport:
         password: str = "",
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
+        verdict_s: float = VERDICT_S,
     ) -> None:
         self._section = section
         self._password = password
         self._tls = tls or ssl.create_default_context()
         self._clock = clock
+        self._verdict_s = max(verdict_s, section.timeout_s)
+        # Of its own: a mail server that hangs must not keep those of the loop from looking up names and writing files.
+        self._threads = ThreadPoolExecutor(MAILS_AT_ONCE, thread_name_prefix="smtp")
 
     @property
     def provider(self) -> str:
@@ -49,16 +60,22 @@ class EmailTransport:
         """Return what a mail carries; files go as links."""
         return ChannelCapabilities(text_limit=TEXT_LIMIT) if channel is Channel.EMAIL else None
 
+    @property
+    def send_bound_s(self) -> float:
+        return STEPS_MOST * self._section.timeout_s + 2 * self._verdict_s
+
     async def send(self, message: OutboundMessage) -> Accepted:
         """Hand one mail to the server. Raises `SendFailed`; 4xx is tried again, 5xx is not."""
         if not (_ADDRESS.fullmatch(message.recipient) and message.recipient.isascii()):
             raise SendFailed("bad_address", "the recipient is no e-mail address", may_retry=False)
         mail = self._mail(message)
-        await asyncio.to_thread(self._deliver, mail, message.recipient)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._deliver, mail, message.recipient)
         return Accepted(provider_id=mail["Message-ID"])
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Begin nothing more; what a thread is about ends within its time."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _mail(self, message: OutboundMessage) -> EmailMessage:
         section = self._section
@@ -125,6 +142,8 @@ class EmailTransport:
             _expect(server.mail(_bare(mail["From"])))
             _expect(server.rcpt(recipient))
             is_handed_over = True
+            if server.sock is not None:
+                server.sock.settimeout(self._verdict_s)
             _expect(server.data(mail.as_bytes()))
         except smtplib.SMTPResponseException as error:
             raise _refused("smtp", error) from error

@@ -1,7 +1,6 @@
 """Finds where a text may be cut so that no emoji, flag or accented letter falls apart (after UAX 29)."""
 
 import unicodedata
-from collections.abc import Iterator
 
 _ZWJ = "\u200d"
 _JAMO_VOWELS_AND_TAILS = range(0x1160, 0x1200)
@@ -10,20 +9,17 @@ _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _TAGS = range(0xE0020, 0xE0080)
 
 
-def graphemes(text: str) -> Iterator[str]:
-    """Yield what a reader sees as single characters, in order; joined they are the text.
+def is_boundary(text: str, at: int) -> bool:
+    """Whether a text may be cut before its code point `at`: no character that a reader sees is halved.
 
     Keeps together rather too much than too little: a cut is only a cut, a halved emoji is wrong.
     """
-    start = 0
+    if not 0 < at < len(text):
+        return True
     regional = 0
-    for at in range(1, len(text) + 1):
-        regional = regional + 1 if ord(text[at - 1]) in _REGIONAL else 0
-        if at < len(text) and _is_joined(text[at - 1], text[at], regional):
-            continue
-        yield text[start:at]
-        start = at
-        regional = 0
+    while regional < at and ord(text[at - 1 - regional]) in _REGIONAL:
+        regional += 1
+    return not _is_joined(text[at - 1], text[at], regional)
 
 
 def _is_joined(before: str, after: str, regional: int) -> bool:

@@ -8,9 +8,11 @@ import asyncio
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from imapclient import IMAPClient
@@ -45,12 +47,14 @@ class ImapMailbox:
         password: str,
         tls: ssl.SSLContext | None = None,
         retry_s: float = RETRY_S,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._section = section
         self._take = take
         self._password = password
         self._tls = tls
         self._retry_s = retry_s
+        self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="imap")
         self._client: IMAPClient | None = None
         self._stopping = threading.Event()
@@ -132,7 +136,10 @@ class ImapMailbox:
                 client.shutdown()
 
     def _unseen(self) -> list[int]:
-        return sorted(self._connected().search(["UNSEEN", "UNDELETED"]))
+        since = datetime.fromtimestamp(self._clock()) - timedelta(days=self._section.max_age_days)
+        # By the day on which the server had it, in the server's zone (RFC 3501 section 6.4.4).
+        wanted = ["UNSEEN", "UNDELETED", "SINCE", since.date()]
+        return sorted(self._connected().search(wanted))
 
     def _fetch(self, uid: int) -> bytes | None:
         """Return the mail, cut off at the size that is taken; None if it is gone."""

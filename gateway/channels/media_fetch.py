@@ -44,6 +44,8 @@ TYPES = frozenset(
 """Kinds of files that are taken; never HTML or SVG, which a browser would run."""
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")
+"""RFC 6890: assignments of protocols, which the standard library knows in part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,11 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip.is_site_local:
+            # RFC 3879 gave them up; who has them still has them inside.
+            return False
+    elif ip in _PROTOCOLS:
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
@@ -126,7 +133,8 @@ class MediaFetcher:
                 return await self._follow(_parsed(url))
         except TimeoutError as error:
             raise ProviderUnavailable("the file did not come in time") from error
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, UnicodeError) as error:
+            # The latter for names that cannot be looked up: a label that is empty or too long.
             raise ProviderRefused("the file's address is no URL") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ProviderUnavailable(f"the file cannot be fetched: {error}") from error
@@ -157,7 +165,7 @@ class MediaFetcher:
             ):
                 location = response.headers.get("Location")
                 if 300 <= response.status < 400 and location:
-                    url = url.join(URL(location))
+                    url = url.join(_parsed(location))
                     continue
                 return await self._read(response)
         raise ProviderRefused("the file is behind too many redirects")

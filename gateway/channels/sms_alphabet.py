@@ -8,6 +8,7 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENSION = frozenset("\f^{}\\[~]|€")
+_ALL = _BASIC | _EXTENSION
 
 GSM_SINGLE, GSM_PART = 160, 153
 UCS_SINGLE, UCS_PART = 70, 67
@@ -15,13 +16,13 @@ UCS_SINGLE, UCS_PART = 70, 67
 
 def is_gsm(text: str) -> bool:
     """Whether every letter is in GSM-7 or its extension table."""
-    return all(char in _BASIC or char in _EXTENSION for char in text)
+    return _ALL.issuperset(text)
 
 
 def length(text: str) -> int:
     """Return septets of a GSM-7 text; else UTF-16 units, of which an emoji takes two or more."""
     if is_gsm(text):
-        return len(text) + sum(char in _EXTENSION for char in text)
+        return len(text) + sum(map(text.count, _EXTENSION))
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 

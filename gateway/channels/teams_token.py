@@ -45,7 +45,8 @@ class TeamsTokenCheck:
             return "there is no bearer token"
         try:
             key_id = jwt.get_unverified_header(token).get("kid")
-        except PyJWTError:
+        except (PyJWTError, ValueError):
+            # The second for bytes that are no text.
             return "the token is no JWT"
         found = await self._keys.key(key_id) if isinstance(key_id, str) else None
         if found is None:

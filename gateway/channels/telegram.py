@@ -37,7 +37,14 @@ class TelegramTransport:
         """Return what a bot can send; lengths are UTF-16 units."""
         if channel is not Channel.TELEGRAM:
             return None
-        return ChannelCapabilities(text_limit=TEXT_LIMIT, media=True, buttons=True, typing=True)
+        return ChannelCapabilities(
+            text_limit=TEXT_LIMIT,
+            media=True,
+            media_most=1,
+            caption_limit=CAPTION_LIMIT,
+            buttons=True,
+            typing=True,
+        )
 
     async def send(self, message: OutboundMessage) -> Accepted:
         """Send one message, with at most one file, in one request."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from gateway.channels import sms_alphabet
-from gateway.channels.graphemes import graphemes
+from gateway.channels.graphemes import is_boundary
 
 _BOUNDARIES = (
     re.compile(r"\n[ \t]*\n\s*"),
@@ -44,7 +44,17 @@ def split(
 
 def _cut(text: str, limit: int, length: Callable[[str], int]) -> int:
     """Return where the first part ends, in code points, at least 1."""
-    most = _most(text, limit, length)
+    end = min(limit, len(text))
+    while True:
+        cut = _best(text, _most(text, end, limit, length))
+        if cut == 1 or length(text[:cut].rstrip()) <= limit:
+            return cut
+        # What follows the cut had made it shorter: a wide letter turns GSM-7's double ones into single ones.
+        end = cut - 1
+
+
+def _best(text: str, most: int) -> int:
+    """Return the best place to cut before `most`, in code points."""
     # What follows the cut decides too: a full stop right at the limit ends a sentence.
     window = text[: most + 1]
     for boundary in _BOUNDARIES:
@@ -57,15 +67,17 @@ def _cut(text: str, limit: int, length: Callable[[str], int]) -> int:
     return most
 
 
-def _most(text: str, limit: int, length: Callable[[str], int]) -> int:
-    """Return the longest prefix, of whole signs, that fits."""
-    fits = 0
-    for sign in graphemes(text[: limit + 1]):
-        end = fits + len(sign)
-        # A sign may go on behind the window: then it is cut where the window ends, or not taken.
-        if length(text[:end]) > limit:
-            break
-        fits = end
-    if fits:
-        return fits
-    return next(end for end in range(min(limit, len(text)), 0, -1) if length(text[:end]) <= limit)
+def _most(text: str, end: int, limit: int, length: Callable[[str], int]) -> int:
+    """Return the longest prefix, of whole signs and of at most `end` code points, that fits."""
+    # By halves: a text is measured as a whole, which for each of its letters would take too long.
+    fits, too_long = 0, end + 1
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if length(text[:middle]) <= limit:
+            fits = middle
+        else:
+            too_long = middle
+    whole = fits
+    while whole and not is_boundary(text, whole):
+        whole -= 1
+    return whole or fits

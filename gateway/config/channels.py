@@ -73,6 +73,8 @@ class ImapSection(Section):
     poll_s: float = Field(default=60.0, ge=1, le=3_600)
     size_mb: int = Field(default=25, ge=1, le=100)
     """So much of a mail is fetched (MiB); the rest of a larger one is left out."""
+    max_age_days: int = Field(default=7, ge=1, le=3_650)
+    """Mail that came earlier is left alone, unseen: a mailbox that was in use before is not answered backwards."""
     timeout_s: float = Field(default=20.0, ge=1, le=120)
 
     @model_validator(mode="after")

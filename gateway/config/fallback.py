@@ -23,6 +23,8 @@ class FallbackTexts(Section):
     )
     not_answered: str = "We tried to call you and could not reach you. You can answer this message."
     busy: str = "We tried to call you and your line was busy. You can answer this message."
+    message_failed: str = "We wrote to you, but it did not arrive. You can answer this message."
+    """Of a message whose words cannot be sent again: it was a file, or a template of the provider's."""
     link: str = "Or call from your browser: {link}"
     """Follows in the same message where a link to the browser's call page can be made."""
     callback: str = "Hello, this is {business}. We are calling you back."

@@ -103,7 +103,7 @@ class CallBoard:
             "is_caller_speaking": call.is_speaking,
             "is_agent_speaking": call.is_agent_heard,
             "codec": call.codec,
-            "responses_ms": [round(ms) for ms in call.responses_ms],
+            "responses_ms": list(call.responses_ms),
             "quality": _quality(call),
             "levels": {
                 "bucket_ms": call.envelope.bucket_ms,
@@ -119,13 +119,13 @@ def _text(levels: bytearray) -> str:
 
 
 def _quality(call: WatchedCall) -> dict[str, Any] | None:
-    if call.report is None:
+    if call.report is None or call.heard_by_us is None or call.heard_by_them is None:
         return None
     return {
         "round_trip_ms": round(call.report.round_trip_ms, 1),
         "frames_dropped": call.report.frames_dropped,
-        "in": _direction(quality.heard_by_us(call.report)),
-        "out": _direction(quality.heard_by_them(call.report)),
+        "in": _direction(call.heard_by_us),
+        "out": _direction(call.heard_by_them),
     }
 
 

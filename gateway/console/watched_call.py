@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from gateway.console import quality
 from gateway.console.envelope import Envelope, level_of
 from gateway.console.playing import Playing
 from gateway.model.events import Statistics
@@ -27,8 +28,11 @@ class WatchedCall:
         self.codec = ""
         self.report: Statistics | None = None
         """The newest."""
+        self.heard_by_us: quality.Quality | None = None
+        self.heard_by_them: quality.Quality | None = None
+        """By the newest report; worked out once for each, as they are shown many times."""
         self.reports: list[Statistics] = []
-        self.responses_ms: deque[float] = deque(maxlen=RESPONSES_KEPT)
+        self.responses_ms: deque[int] = deque(maxlen=RESPONSES_KEPT)
         self.gate_reason = ""
         """Why the greeting gate opened; empty while it is closed."""
         self.is_speaking = False
@@ -60,6 +64,8 @@ class WatchedCall:
     def reported(self, report: Statistics) -> None:
         """Keep a report of the media's quality."""
         self.report = report
+        self.heard_by_us = quality.heard_by_us(report)
+        self.heard_by_them = quality.heard_by_them(report)
         if self._reports_seen % self._every == 0:
             self.reports.append(report)
             if len(self.reports) > REPORTS_MOST:
@@ -71,7 +77,7 @@ class WatchedCall:
         """Take from an entry of the timeline what is shown of a live call."""
         response_ms = entry.facts.get("response_ms")
         if entry.kind is Kind.AGENT_SAID and isinstance(response_ms, int | float):
-            self.responses_ms.append(float(response_ms))
+            self.responses_ms.append(round(response_ms))
         elif entry.kind is Kind.GATE_OPENED:
             self.gate_reason = str(entry.facts.get("reason", ""))
 

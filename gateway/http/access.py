@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -28,6 +29,18 @@ PEERS = web.AppKey("peers", Peers)
 
 GRANTED = web.RequestKey("granted", Granted)
 """On each request of the API that passed: who asks, and what else he may."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """By what somebody asks who does not send a token himself."""
+
+    is_good: Callable[[], bool]
+    """Whether it stands yet."""
+
+
+SIGN_IN = web.RequestKey("sign_in", SignIn)
+"""On a request that came with a cookie instead of a token."""
 
 
 def guard(*, is_metrics_guarded: bool = False) -> Middleware:
@@ -64,6 +77,19 @@ def guard(*, is_metrics_guarded: bool = False) -> Middleware:
             return await handler(request)
 
     return guard_request
+
+
+def may_go_on(request: web.Request) -> bool:
+    """Whether who asked would be let in now, too; for answers that go on and on. Returns at once.
+
+    His token may have been taken away meanwhile, or have expired, and he may have signed out.
+    """
+    granted = request.app[VERIFIER].holds(bearer(request))
+    needed = scope_of(request.method, route_of(request))
+    if granted is None or not allows(granted.scopes, needed):
+        return False
+    sign_in = request.get(SIGN_IN)
+    return sign_in is None or sign_in.is_good()
 
 
 def bearer(request: web.BaseRequest) -> str:

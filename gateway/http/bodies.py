@@ -1,6 +1,7 @@
 """Reads what is posted to the API as JSON, with errors that name the field, and what it repeats of addresses."""
 
-from typing import TypeVar
+import json
+from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -33,6 +34,19 @@ async def read_body(request: web.Request, kind: type[B]) -> B:
         raise bad_field(where or "body", message) from None
 
 
+async def read_object(request: web.Request, *, hint: str = "") -> dict[str, Any]:
+    """Return the body of a request as an object, {} for none. Raises `ApiError` 400; `hint` is added to its words."""
+    text = (await request.text()).strip()
+    try:
+        body = json.loads(text or "{}")
+    # The second for what is nested deeper than Python's stack.
+    except (ValueError, RecursionError):
+        raise ApiError(400, "http.bad_request", f"the body is not JSON{hint}") from None
+    if not isinstance(body, dict):
+        raise ApiError(400, "http.bad_request", f"the body is not a JSON object{hint}")
+    return body
+
+
 def bad_field(name: str, message: str) -> ApiError:
     """Return the error of one field that is wrong."""
     return ApiError(400, "http.bad_request", f"{name}: {message}")
@@ -46,9 +60,9 @@ def idempotency_key(request: web.Request, given: str = "") -> str:
     return key
 
 
-def person_key_of(name: str, address: str) -> str:
-    """Return the key of an address of a person. Raises `ApiError` 400 that names the field."""
+def person_key_of(name: str, address: str, country: str = "") -> str:
+    """Return the key of an address of a person; see `key_of`. Raises `ApiError` 400 that names the field."""
     try:
-        return key_of(address.strip())
+        return key_of(address.strip(), country)
     except ConfigError as error:
         raise bad_field(name, str(error)) from None

@@ -1,5 +1,6 @@
 """The query of `/api/v1/calls`: which calls, and where to go on."""
 
+import math
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -102,9 +103,12 @@ def _cursor(request: web.Request) -> tuple[float, str] | None:
         return None
     offered_at, _, call_id = text.partition("~")
     try:
-        return float(offered_at), call_id
+        at = float(offered_at)
     except ValueError:
-        raise _wrong("after must be `next_after` of the page before") from None
+        at = math.nan
+    if not math.isfinite(at):
+        raise _wrong("after must be `next_after` of the page before")
+    return at, call_id
 
 
 def _wrong(message: str) -> ApiError:

@@ -1,13 +1,14 @@
 """The API that places calls: `POST /api/v1/calls`."""
 
-import json
 from typing import Any, Protocol
 
 from aiohttp import web
 
 from gateway.dialling.dialler import DialRequest, PlacedAs
 from gateway.errors import DialRefused
+from gateway.http.bodies import read_object
 from gateway.http.errors import ApiError
+from gateway.store.clean import clean
 
 KEYS = ("to", "from", "agent", "trunk", "greeting", "purpose", "idempotency_key")
 LONGEST = {"greeting": 1_000, "purpose": 2_000}
@@ -22,6 +23,7 @@ _STATUS = {
     "not_allowed": 403,
     "denied": 403,
     "caller_id": 403,
+    "room": 403,
     "key_reused": 409,
 }
 """All other refusals are limits: 429."""
@@ -78,13 +80,7 @@ def add_routes(app: web.Application, dialler: Dials) -> None:
 
 
 async def _object(request: web.Request) -> dict[str, Any]:
-    text = await request.text()
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _wrong('the body is not JSON; send an object like {"to": "+4930123456"}') from None
-    if not isinstance(body, dict):
-        raise _wrong("the body is not a JSON object")
+    body = await read_object(request, hint='; send an object like {"to": "+4930123456"}')
     if unknown := sorted(set(body) - set(KEYS)):
         raise _wrong(f"unknown key {unknown[0][:40]!r}; keys are: {', '.join(KEYS)}")
     return body
@@ -93,7 +89,8 @@ async def _object(request: web.Request) -> dict[str, Any]:
 def _text(body: dict[str, Any], key: str) -> str:
     value = body.get(key, "")
     most = LONGEST_KEY if key == "idempotency_key" else LONGEST.get(key, LONGEST_NAME)
-    if not isinstance(value, str) or len(value) > most or "\x00" in value:
+    # What changes when it is cleaned (a NUL, half a surrogate pair) no voice can say and no store can keep.
+    if not isinstance(value, str) or len(value) > most or clean(value) != value:
         raise _wrong(f"{key} must be a text of up to {most} characters")
     return value.strip()
 

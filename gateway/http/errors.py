@@ -33,6 +33,8 @@ HTTP_CODES = {
     409: "http.conflict",
     413: "http.too_large",
     414: "http.too_large",
+    415: "http.unsupported_type",
+    417: "http.expectation_failed",
     431: "http.too_large",
     500: "http.internal",
 }

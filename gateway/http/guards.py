@@ -57,6 +57,17 @@ async def log_request(request: web.Request, handler: Handler) -> web.StreamRespo
 @web.middleware
 async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever a handler raised into an answer of the one shape."""
+    response = await _shaped(request, handler)
+    if response.status >= 400 and not response.prepared and request.writer.output_size > 0:
+        # A handler failed in the midst of its answer. A second one on this connection would be taken, by a
+        # proxy too, for the answer to whatever is asked next.
+        log.warning("an answer broke off", extra={"route": route_of(request)})
+        if request.transport is not None:
+            request.transport.abort()
+    return response
+
+
+async def _shaped(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiError as error:
@@ -67,6 +78,14 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return of_gateway_error(error)
     except TimeoutError:
         return error_response(503, "http.timeout", "the answer took too long")
+    except (web.RequestPayloadError, ConnectionError) as error:
+        if isinstance(error, ConnectionError) and request.transport is not None:
+            return _fault(request)  # another connection's than the client's
+        # Cannot be unpacked, or ends in its midst because the client has gone: nothing of ours, and no traceback.
+        log.debug("a body could not be read", extra={"reason": type(error).__name__})
+        response = of_status(400, "the body cannot be read as its headers say")
+        response.force_close()
+        return response
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -75,10 +94,6 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
             if name in error.headers:
                 response.headers[name] = error.headers[name]
         return response
-    except UnicodeDecodeError as error:
-        if error.object != request._read_bytes:
-            return _fault(request)
-        return of_status(400, f"the body is not {error.encoding}")
     except Exception:
         return _fault(request)
 
@@ -102,7 +117,12 @@ async def read_body(request: web.Request, handler: Handler) -> web.StreamRespons
             response = of_status(408, "the body came too slowly")
             response.force_close()
             return response
-    return await handler(request)
+    try:
+        return await handler(request)
+    except UnicodeDecodeError as error:
+        if error.object != request._read_bytes:
+            raise
+        return of_status(400, f"the body is not {error.encoding}")
 
 
 def _is_known_charset(name: str | None) -> bool:

@@ -29,8 +29,14 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=BaseModel)
 
+MAILS_AT_ONCE = 8
+"""Whole mails that may be on their way in: whose they are is known only when all of one is in memory."""
+
 MAIL_BOUND_S = 30.0
 """Longest that a whole mail may take to come."""
+
+LOOKED_AT_HERE_MOST = 256 * 1024
+"""Bytes; the signature of a larger body is checked in a thread, for it takes too long for the loop."""
 
 _Address = Annotated[str, Field(min_length=1, max_length=255)]
 _Id = Annotated[str, Field(min_length=1, max_length=128)]
@@ -77,9 +83,23 @@ class _User(_Told):
 class _TelegramFile(_Told):
     """https://core.telegram.org/bots/api#document and its kin."""
 
-    file_id: _Id
+    file_id: Annotated[str, Field(min_length=1, max_length=512)]
     mime_type: Annotated[str, Field(max_length=255)] = ""
     file_size: int | None = None
+
+
+class _Place(_Told):
+    latitude: float
+    longitude: float
+
+
+class _Contact(_Told):
+    phone_number: Annotated[str, Field(max_length=64)]
+    first_name: Annotated[str, Field(max_length=255)] = ""
+
+
+class _Sticker(_Told):
+    emoji: Annotated[str, Field(max_length=64)] = ""
 
 
 class _TelegramMessage(_Told):
@@ -94,6 +114,20 @@ class _TelegramMessage(_Told):
     voice: _TelegramFile | None = None
     audio: _TelegramFile | None = None
     video: _TelegramFile | None = None
+    video_note: _TelegramFile | None = None
+    location: _Place | None = None
+    contact: _Contact | None = None
+    sticker: _Sticker | None = None
+
+    def words(self) -> str:
+        """Return what was written, or in words what was sent instead; empty for what says nothing."""
+        if written := self.text or self.caption:
+            return written
+        if self.location is not None:
+            return f"[location: {self.location.latitude}, {self.location.longitude}]"
+        if self.contact is not None:
+            return f"[contact: {self.contact.first_name} {self.contact.phone_number}]"
+        return self.sticker.emoji if self.sticker is not None else ""
 
     def media(self) -> tuple[Media, ...]:
         """Return the message's files; Telegram's ids stand in for addresses, which carry the bot's token."""
@@ -102,6 +136,7 @@ class _TelegramMessage(_Told):
             (self.voice, "audio/ogg"),
             (self.audio, "audio/mpeg"),
             (self.video, "video/mp4"),
+            (self.video_note, "video/mp4"),
         ]
         if self.photo:
             found.insert(0, (max(self.photo, key=lambda size: size.file_size or 0), "image/jpeg"))
@@ -151,6 +186,7 @@ class ProgramHooks:
         self._refused = Seldom()
         self._mail = mail
         self._mail_most = mail_most
+        self._mails = 0
         self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
@@ -195,8 +231,15 @@ class ProgramHooks:
     async def mail(self, request: web.Request) -> web.Response:
         """Take a whole mail, as it came over the wire (`message/rfc822`); its `Message-ID` counts it once."""
         assert self._mail is not None
-        async with asyncio.timeout(MAIL_BOUND_S):
-            body = await self._genuine(await self._large_body(request))
+        if self._mails >= MAILS_AT_ONCE:
+            words = "too many mails come in at once"
+            raise ApiError(503, "http.overloaded", words, headers={"Retry-After": "5"})
+        self._mails += 1
+        try:
+            async with asyncio.timeout(MAIL_BOUND_S):
+                body = await self._genuine(await self._large_body(request))
+        finally:
+            self._mails -= 1
         taken = await self._mail.take(body)
         return web.json_response({"taken_as": taken.value})
 
@@ -210,7 +253,12 @@ class ProgramHooks:
 
     async def _genuine(self, request: web.BaseRequest) -> bytes:
         body = await request.read()
-        if not is_genuine(self._keys, request.headers, body, at=self._clock()):
+        at = self._clock()
+        if len(body) <= LOOKED_AT_HERE_MOST:
+            is_good = is_genuine(self._keys, request.headers, body, at=at)
+        else:
+            is_good = await asyncio.to_thread(is_genuine, self._keys, request.headers, body, at=at)
+        if not is_good:
             self._refused.log(
                 log,
                 logging.WARNING,
@@ -249,11 +297,19 @@ class TelegramHook:
             given.encode("utf-8", "surrogateescape"), self._secret
         ):
             raise ApiError(403, "http.forbidden", "the secret is not Telegram's")
-        update = read_body(_Update, body)
+        try:
+            update = read_body(_Update, body)
+        except ApiError as error:
+            # Refused it would come again and again, and those behind it not at all.
+            log.warning("an update is left out", extra={"reason": str(error)})
+            return web.Response(status=204)
         if update.callback_query is not None:
             return await self._pressed(update.callback_query)
         told = update.message
         if told is None or told.chat.type != "private" or told.sender is None or told.sender.is_bot:
+            return web.Response(status=204)
+        text, files = _without_slash(told.words()), told.media()
+        if not text.strip() and not files:
             return web.Response(status=204)
         message = InboundMessage(
             provider=telegram.PROVIDER,
@@ -261,9 +317,9 @@ class TelegramHook:
             channel=Channel.TELEGRAM,
             sender=str(told.chat.id),
             recipient=self._our_address,
-            text=_without_slash(told.text or told.caption),
+            text=text,
             received_at=self._clock(),
-            media=told.media(),
+            media=files,
             sender_name=told.sender.first_name,
         )
         await hand_over(self._reception, message)

@@ -76,6 +76,21 @@ class _Handler(RequestHandler):
         self._address = None
         super().connection_lost(exc)
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        if isinstance(resp, web.HTTPException) and resp.status >= 400:
+            # Refused before any middleware (an `Expect` that nobody knows), in words that repeat the request.
+            resp = of_status(resp.status)
+        return await super().finish_response(request, resp, start_time)
+
+    def log_exception(self, *args: Any, **options: Any) -> None:
+        if isinstance(options.get("exc_info"), web.RequestPayloadError):
+            # What is left of a body is read away after the answer; anybody can send what cannot be.
+            log.debug("the rest of a body could not be read")
+            return
+        super().log_exception(*args, **options)
+
     def handle_error(
         self,
         request: web.BaseRequest,

@@ -24,6 +24,13 @@ class Peers:
         """Return the client's address; empty for a connection that has none (a Unix socket)."""
         return self.client(request.remote or "", request.headers.getall("X-Forwarded-For", []))
 
+    def is_this_machine(self, request: web.BaseRequest) -> bool:
+        """Whether a request comes from this machine itself, and not by a proxy on it that we were not told of."""
+        if not is_loopback(self.address(request)):
+            return False
+        is_direct = not any(name in request.headers for name in PROXY_HEADERS)
+        return is_direct or self._is_trusted(request.remote or "")
+
     def host(self, request: web.BaseRequest) -> str:
         """Return the name (and port) by which the client reaches us, as far as it can be believed."""
         forwarded = request.headers.get("X-Forwarded-Host", "")

@@ -1,7 +1,7 @@
 """The API of people: which addresses are one person, and who wants no messages."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Protocol
 
 from aiohttp import web
@@ -48,14 +48,27 @@ class Links(Protocol):
         """Make an address a person of its own; False if it was linked with none."""
 
 
+async def _nothing() -> None:
+    return None
+
+
 class PeopleApi:
     """Handlers of the routes; the API's guard stands before them."""
 
     def __init__(
-        self, links: Links, database: Transactor, *, clock: Callable[[], float] = time.time
+        self,
+        links: Links,
+        database: Transactor,
+        *,
+        country: str = "",
+        on_change: Callable[[], Awaitable[None]] = _nothing,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`country` (two letters) is where numbers without a country code are from; `on_change` follows each link."""
         self._links = links
         self._database = database
+        self._country = country
+        self._on_change = on_change
         self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
@@ -70,7 +83,7 @@ class PeopleApi:
         """All linked addresses by their keys, or with `address` the one person's."""
         address = request.query.get("address", "")
         if address:
-            key = person_key_of("address", address)
+            key = self._key("address", address)
             return web.json_response(await self._person(key))
         limit = whole_number(request, "limit", default=LIST_DEFAULT, most=LIST_MOST)
         after = request.query.get("after", "")
@@ -90,20 +103,22 @@ class PeopleApi:
     async def link(self, request: web.Request) -> web.Response:
         """Link an address with a person; their next call or message is in one room."""
         body = await read_body(request, Link)
-        key = person_key_of("address", body.address)
-        person = person_key_of("person", body.person)
+        key = self._key("address", body.address)
+        person = self._key("person", body.person)
         if key == person:
             raise bad_field("person", "is the same address")
         await self._links.link(key, person)
+        await self._on_change()
         return web.json_response(await self._person(key), status=201)
 
     async def unlink(self, request: web.Request) -> web.Response:
         """Take an address away from its person."""
         address = request.match_info["address"]
-        if not await self._links.unlink(person_key_of("address", address)):
+        if not await self._links.unlink(self._key("address", address)):
             raise ApiError(
                 404, "identity.not_found", f"{address!r} is linked with nobody, or others with it"
             )
+        await self._on_change()
         return web.Response(status=204)
 
     async def _person(self, key: str) -> dict[str, Any]:
@@ -120,7 +135,7 @@ class PeopleApi:
         limit = whole_number(request, "limit", default=LIST_DEFAULT, most=LIST_MOST)
         before = whole_number(request, "before", default=0, least=0, most=2**62)
         address = request.query.get("address", "")
-        key = person_key_of("address", address) if address else ""
+        key = self._key("address", address) if address else ""
 
         def query(connection: Connection) -> tuple[list[OptOutLine], people.OptOut | None]:
             keys = people.person_keys(connection, key) if key else set()
@@ -141,7 +156,7 @@ class PeopleApi:
     async def choose(self, request: web.Request) -> web.Response:
         """Put a stop or a start into the ledger; it holds for every channel and address of the person."""
         body = await read_body(request, Choice)
-        channel, address = _person_address(body.address)
+        channel, address = self._person_address(body.address)
         key = idempotency_key(request, body.idempotency_key) or new_room_id()
         at = self._clock()
         is_new = await self._database.transact(
@@ -158,14 +173,16 @@ class PeopleApi:
         answer = {"address": body.address, "opted_out": body.opted_out, "duplicate": not is_new}
         return web.json_response(answer, status=201 if is_new else 200)
 
+    def _person_address(self, text: str) -> tuple[Channel, str]:
+        """Return an address as the ledger takes it; a caller's own, such as `web:ann`, is voice's."""
+        key = self._key("address", text)
+        try:
+            return parse_address(text)
+        except ValueError:
+            return Channel.VOICE, key
 
-def _person_address(text: str) -> tuple[Channel, str]:
-    """Return an address as the ledger takes it; a caller's own, such as `web:ann`, is voice's."""
-    key = person_key_of("address", text)
-    try:
-        return parse_address(text)
-    except ValueError:
-        return Channel.VOICE, key
+    def _key(self, name: str, address: str) -> str:
+        return person_key_of(name, address, self._country)
 
 
 def _line(line: OptOutLine) -> dict[str, Any]:

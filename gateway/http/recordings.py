@@ -7,12 +7,14 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from gateway.errors import RecordingNotRunning
+from gateway.http.bodies import read_object
 from gateway.http.errors import ApiError
 from gateway.http.query import rfc3339, whole_number
 from gateway.recording.library import RecordingFile
 
 LIST_DEFAULT, LIST_MOST = 50, 500
 _ACTIONS = ("pause", "resume")
+_HINT = '; send {"action": "pause"} or {"action": "resume"}'
 
 
 class Recordings(Protocol):
@@ -90,13 +92,9 @@ async def _finished(request: web.Request, recordings: Recordings) -> RecordingFi
 
 
 async def _action(request: web.Request) -> str:
-    try:
-        body: Any = await request.json()
-    except ValueError:
-        body = None
-    action = body.get("action") if isinstance(body, dict) else None
+    action = (await read_object(request, hint=_HINT)).get("action")
     if action not in _ACTIONS:
-        raise ApiError(400, "http.bad_request", 'the body must be {"action": "pause"} or "resume"')
+        raise ApiError(400, "http.bad_request", f"action is neither pause nor resume{_HINT}")
     return str(action)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Protocol
 
@@ -11,6 +12,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from gateway.errors import RoomNotFound, StoreError
+from gateway.http.access import may_go_on
 from gateway.http.bodies import Body, bad_field, idempotency_key, person_key_of, read_body
 from gateway.http.calls import line_json
 from gateway.http.errors import ApiError
@@ -52,7 +54,7 @@ class Says(Protocol):
     async def say(
         self, room_id: str, text: str, *, channel: Channel | None = None, key: str = ""
     ) -> Sent:
-        """Raises `RoomNotFound`, `MessageError` or `StoreError`."""
+        """Raises `RoomNotFound`, `CallOver`, `MessageError` or `StoreError`."""
 
 
 class Live(Protocol):
@@ -76,7 +78,7 @@ class RoomsApi:
         """Add the routes."""
         app.router.add_get("/api/v1/rooms", self.list)
         app.router.add_get("/api/v1/rooms/{room_id}", self.show)
-        app.router.add_get("/api/v1/rooms/{room_id}/live", self.follow)
+        app.router.add_get("/api/v1/rooms/{room_id}/live", self.follow, allow_head=False)
         app.router.add_post("/api/v1/rooms/{room_id}/messages", self.say)
         app.on_shutdown.append(self._shut_down)
 
@@ -150,11 +152,8 @@ class RoomsApi:
         text = body.text.strip()
         if not text:
             raise bad_field("text", "is blank")
-        if body.channel is Channel.VOICE and not self._live.calls_in_room(room_id):
-            raise ApiError(409, "call.over", "no call goes on in this room")
-        channel = None if body.channel is Channel.VOICE else body.channel
         key = idempotency_key(request, body.idempotency_key)
-        sent = await self._says.say(room_id, text, channel=channel, key=key)
+        sent = await self._says.say(room_id, text, channel=body.channel, key=key)
         return web.json_response(
             {
                 "room_id": room_id,
@@ -187,7 +186,7 @@ class RoomsApi:
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             response.headers["X-Accel-Buffering"] = "no"  # nginx hands each line on at once
             await response.prepare(request)
-            await self._stream(response, room_id, seen)
+            await self._stream(request, response, room_id, seen)
         except ConnectionError:
             log.debug("a reader has gone", extra={"room_id": room_id})
         finally:
@@ -203,11 +202,13 @@ class RoomsApi:
             return int(last_id)
         return whole_number(request, "after", default=room.lines, least=0, most=2**62)
 
-    async def _stream(self, response: web.StreamResponse, room_id: str, seen: int) -> None:
+    async def _stream(
+        self, request: web.Request, response: web.StreamResponse, room_id: str, seen: int
+    ) -> None:
         loop = asyncio.get_running_loop()
         beat_s = loop.time()
         await response.write(b": the room's timeline\n\n")
-        while not self._closing.is_set():
+        while not self._closing.is_set() and may_go_on(request):
             try:
                 lines = await self._lines_now(room_id, seen)
             except StoreError as error:
@@ -253,6 +254,9 @@ def _cursor(text: str) -> tuple[float, str] | None:
         return None
     at, _, room_id = text.partition(",")
     try:
-        return float(at), room_id
+        moment = float(at)
     except ValueError:
-        raise bad_field("before", "is not what `next_before` told") from None
+        moment = math.nan
+    if not math.isfinite(moment):
+        raise bad_field("before", "is not what `next_before` told")
+    return moment, room_id

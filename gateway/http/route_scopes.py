@@ -41,6 +41,8 @@ ROUTE_SCOPES: Mapping[tuple[str, str], Scope] = {
     ("DELETE", "/api/v1/identities/{address}"): Scope.MESSAGES,
     ("GET", "/api/v1/opt-outs"): Scope.READ,
     ("POST", "/api/v1/opt-outs"): Scope.MESSAGES,
+    ("GET", "/api/v1/consents"): Scope.READ,
+    ("POST", "/api/v1/consents"): Scope.MESSAGES,
     ("GET", "/api/v1/outbox"): Scope.READ,
     ("GET", "/api/v1/outbox/{message_id}"): Scope.READ,
     ("POST", "/api/v1/outbox/{message_id}/replay"): Scope.MESSAGES,

@@ -1,7 +1,6 @@
 """The API for whoever runs the gateway: empty it of calls, have it read its configuration again."""
 
 import asyncio
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -9,6 +8,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from gateway.errors import ConfigError
+from gateway.http.bodies import read_object
 from gateway.http.errors import ApiError
 
 DEADLINE_MOST_S = 86_400.0
@@ -85,20 +85,13 @@ def _take_exception(task: "asyncio.Task[ReloadReport]") -> None:
 
 async def _deadline(request: web.Request) -> float | None:
     """Return `deadline_s` of the body, None if it is not given."""
-    # Not `can_read_body`, which is false for a body that a guard has read already.
-    if not await request.read():
-        return None
-    try:
-        body = await request.json()
-    except ValueError:
-        raise ApiError(400, "http.bad_request", "the body must be JSON") from None
-    value = body.get("deadline_s") if isinstance(body, dict) else "no object"
+    value = (await read_object(request)).get("deadline_s")
     if value is None:
         return None
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or not math.isfinite(value)
+        # False for NaN too; a whole number may be too large to become a float.
         or not 0 <= value <= DEADLINE_MOST_S
     ):
         raise ApiError(

@@ -126,7 +126,10 @@ class TeamsHook:
 
 
 def _media(attachments: tuple[_Attachment, ...]) -> tuple[Media, ...]:
-    """Return the files among the attachments; the text as HTML and cards are none."""
+    """Return the files among the attachments; the text as HTML and cards are none.
+
+    Only web addresses: others are ours, of files that came by other ways.
+    """
     found = []
     for item in attachments:
         if item.content_type == DOWNLOAD_INFO and isinstance(item.content, dict):
@@ -135,7 +138,7 @@ def _media(attachments: tuple[_Attachment, ...]) -> tuple[Media, ...]:
                 found.append(Media(url=url, content_type="application/octet-stream"))
         elif item.content_url and not item.content_type.startswith("application/vnd.microsoft"):
             found.append(Media(url=item.content_url, content_type=item.content_type))
-    return tuple(found[:FILES_MOST])
+    return tuple([file for file in found if _is_url(file.url)][:FILES_MOST])
 
 
 def _message_id(conversation: str, activity: str) -> str:
@@ -146,5 +149,8 @@ def _message_id(conversation: str, activity: str) -> str:
 
 
 def _is_url(text: str) -> bool:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
     return parts.scheme in ("https", "http") and bool(parts.netloc)

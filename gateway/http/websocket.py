@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from gateway.access.scopes import Scope, allows
-from gateway.access.verifier import Granted
+from gateway.access.verifier import Refused
 from gateway.channels import websocket
 from gateway.channels.hand_over import hand_over
 from gateway.channels.reception import Reception
@@ -33,6 +33,7 @@ from gateway.http.query import whole_number
 from gateway.http.rate_limit import RateLimit
 from gateway.http.webrtc.tokens import TokenSigner, is_name
 from gateway.model.messages import Channel, InboundMessage, MessageStatus, Receipt
+from gateway.rejections import By, rejections
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class _Visitor:
     person: str
     agent: str
     name: str = ""
+    is_welcome: Callable[[], bool] = lambda: True
+    """Whether he would be let in now, too; a token of the API may be taken away meanwhile."""
 
     @property
     def address(self) -> websocket.Address:
@@ -101,7 +104,7 @@ class WebSocketDoor:
             # Bounded in memory without a window for each of many clients (RFC 7692 section 7.1).
             compress=False,
         )
-        if not socket.can_prepare(request).ok:
+        if not _can_upgrade(socket, request):
             raise ApiError(426, "http.upgrade_required", "this address speaks WebSocket")
         client = self._hub.enter(visitor.address)
         if client is None:
@@ -128,8 +131,9 @@ class WebSocketDoor:
             return _Visitor(f"web:{claims.subject or claims.jti}", claims.agent, claims.name)
         address = request.app[PEERS].address(request)
         verdict = request.app[VERIFIER].verify(token, address)
-        if not isinstance(verdict, Granted):
-            raise _refused("the token is not good")
+        if isinstance(verdict, Refused):
+            rejections.note(address, by=By.HTTP, reason="wrong_token")
+            raise _too_many(verdict) if verdict.retry_after_s else _refused("the token is not good")
         if not allows(verdict.scopes, Scope.MESSAGES):
             raise ApiError(403, "http.forbidden", "the token lacks the scope messages")
         person, name = request.query.get("person", ""), request.query.get("name", "")
@@ -138,7 +142,12 @@ class WebSocketDoor:
             raise ApiError(400, "http.bad_request", "person must name who writes, in 64 letters")
         if agent not in self._agents():
             raise ApiError(404, "agent.not_found", f"there is no agent {agent!r} that writes")
-        return _Visitor(f"web:{person}", agent, name)
+
+        def is_welcome() -> bool:
+            granted = request.app[VERIFIER].holds(token)
+            return granted is not None and allows(granted.scopes, Scope.MESSAGES)
+
+        return _Visitor(f"web:{person}", agent, name, is_welcome)
 
     # Frames -----------------------------------------------------------------------------------------
 
@@ -146,7 +155,7 @@ class WebSocketDoor:
         self, socket: web.WebSocketResponse, visitor: _Visitor, client: Client, after: int | None
     ) -> None:
         client.put({"type": "ready", "person": visitor.person, "agent": visitor.agent})
-        writing = asyncio.create_task(self._write(socket, client))
+        writing = asyncio.create_task(self._write(socket, visitor, client))
         reading = asyncio.create_task(self._read(socket, visitor, client))
         catching_up = asyncio.create_task(self._catch_up(visitor, client, after))
         try:
@@ -157,7 +166,7 @@ class WebSocketDoor:
             await asyncio.gather(writing, reading, catching_up, return_exceptions=True)
             if not socket.closed:
                 code = TRY_AGAIN if client.is_cut_off else GOING_AWAY
-                await socket.close(code=code)
+                await socket.close(code=code if visitor.is_welcome() else POLICY)
 
     async def _catch_up(self, visitor: _Visitor, client: Client, after: int | None) -> None:
         try:
@@ -166,8 +175,12 @@ class WebSocketDoor:
             log.warning("what was missed cannot be read", extra={"reason": str(error)})
             client.cut_off()
 
-    async def _write(self, socket: web.WebSocketResponse, client: Client) -> None:
+    async def _write(
+        self, socket: web.WebSocketResponse, visitor: _Visitor, client: Client
+    ) -> None:
         while (frame := await client.next_frame()) is not None:
+            if not visitor.is_welcome():
+                return
             try:
                 await socket.send_str(json.dumps(frame, ensure_ascii=False))
             except (ConnectionError, RuntimeError):
@@ -183,6 +196,8 @@ class WebSocketDoor:
                 return
             if received.type is not WSMsgType.TEXT:
                 # Closed, or binary, which nobody needs.
+                return
+            if not visitor.is_welcome():
                 return
             flaw = await self._take(received.data, visitor, client)
             if flaw:
@@ -261,6 +276,13 @@ def _later(name: str, code: str, message: str) -> dict[str, Any]:
     return {"type": "error", "id": name, "code": code, "message": message}
 
 
+def _can_upgrade(socket: web.WebSocketResponse, request: web.Request) -> bool:
+    try:
+        return socket.can_prepare(request).ok
+    except ValueError:
+        return False  # Sec-WebSocket-Key is not base64, nor even text
+
+
 def _token(request: web.Request) -> str:
     """Return the token of a request: of its header, or of the subprotocols that a browser can name."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -271,6 +293,12 @@ def _token(request: web.Request) -> str:
         if protocol.startswith(BEARER):
             return protocol.removeprefix(BEARER)
     return ""
+
+
+def _too_many(refused: Refused) -> ApiError:
+    headers = {"Retry-After": str(refused.retry_after_s)}
+    words = "too many wrong tokens came from this address"
+    return ApiError(429, "http.too_many_guesses", words, headers=headers)
 
 
 def _refused(message: str) -> ApiError:

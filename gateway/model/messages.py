@@ -32,6 +32,10 @@ class ChannelCapabilities:
     text_limit: int
     """Longest text of one message, in characters; longer ones are split."""
     media: bool = False
+    media_most: int = 10
+    """Files of one message; more go in further ones."""
+    caption_limit: int | None = None
+    """Longest text beside a file, in UTF-16 units; a longer one goes before it. None: as without a file."""
     buttons: bool = False
     templates: bool = False
     receipts: bool = False
@@ -194,6 +198,15 @@ class ShowsTyping(Protocol):
 
     async def show_typing(self, message: InboundMessage) -> None:
         """Show it to whoever wrote this message, for some seconds. Raises `SendFailed`."""
+
+
+@runtime_checkable
+class TakesLong(Protocol):
+    """A transport whose attempts end by themselves, but may take longer than a request does."""
+
+    @property
+    def send_bound_s(self) -> float:
+        """How long one may take at most; cut off sooner it would go on, unseen, and the message go twice."""
 
 
 @runtime_checkable

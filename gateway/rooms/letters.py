@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 
 from gateway.channels.choices import listed, usable
 from gateway.channels.outbox.outbox import Acknowledgement
+from gateway.channels.text_parts import utf16_length
 from gateway.errors import StoreError
-from gateway.model.messages import Channel, Media, OutboundMessage, Template
+from gateway.model.messages import Channel, ChannelCapabilities, Media, OutboundMessage, Template
 from gateway.rooms import text_lines
 from gateway.store import room_access, room_lines
 from gateway.store.outbox_writes import Acceptance
@@ -65,12 +66,14 @@ class Letters:
         *,
         clock: Callable[[], float],
         has_buttons: Callable[[Channel], bool] = lambda _channel: False,
+        capabilities: Callable[[Channel], ChannelCapabilities | None] = lambda _channel: None,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._split = split
         self._clock = clock
         self._has_buttons = has_buttons
+        self._capabilities = capabilities
 
     async def text_of(self, cause: str) -> str | None:
         """Return what was written for a cause; None if nothing was yet. Raises `StoreError`."""
@@ -118,10 +121,9 @@ class Letters:
     async def _send(self, letter: Letter, text: str) -> tuple[Acknowledgement, ...]:
         whole = f"{letter.opening}\n\n{text}" if letter.opening else text
         parts = [whole] if letter.template else list(self._split(letter.channel, whole))
-        if not parts and letter.media:
-            parts = [""]
+        capabilities = None if letter.template else self._capabilities(letter.channel)
         answers = []
-        for number, part in enumerate(parts):
+        for number, (part, media) in enumerate(_with_media(parts, letter.media, capabilities)):
             # The first has the cause itself as its key: so it is found again by it.
             cause = letter.cause if number == 0 else f"{letter.cause}/{number}"
             message = OutboundMessage(
@@ -133,10 +135,10 @@ class Letters:
                 text=part,
                 cause=cause,
                 template=letter.template,
-                media=letter.media if number == 0 else (),
+                media=media,
                 not_after=letter.not_after,
-                # Under the last part, where the question is.
-                buttons=letter.buttons if number == len(parts) - 1 else (),
+                # Under the last words, where the question is.
+                buttons=letter.buttons if number == max(len(parts) - 1, 0) else (),
                 subject=letter.subject,
                 reply_to=letter.reply_to,
             )
@@ -145,6 +147,20 @@ class Letters:
                 raise StoreError("the outbox is full")
             answers.append(answer)
         return tuple(answers)
+
+
+def _with_media(
+    parts: Sequence[str], media: Sequence[Media], capabilities: ChannelCapabilities | None
+) -> list[tuple[str, tuple[Media, ...]]]:
+    """Return the messages that texts and files become: texts first, the files with the first if they can be."""
+    most = len(media) if capabilities is None else capabilities.media_most
+    files = [tuple(media[at : at + most]) for at in range(0, len(media), max(most, 1))]
+    caption_limit = None if capabilities is None else capabilities.caption_limit
+    beside: tuple[Media, ...] = ()
+    if files and parts and (caption_limit is None or utf16_length(parts[0]) <= caption_limit):
+        beside = files.pop(0)
+    texts = [(part, () if number else beside) for number, part in enumerate(parts)]
+    return [*texts, *(("", group) for group in files)]
 
 
 def message_id(cause: str) -> str:

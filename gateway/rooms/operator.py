@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from gateway.channels.outbox.outbox import Acknowledgement
 from gateway.channels.text_parts import split
-from gateway.errors import GatewayError, KeyReused, OptedOut, Unreachable
+from gateway.errors import CallOver, GatewayError, KeyReused, OptedOut, Unreachable
 from gateway.model.messages import Channel, Media, Template
 from gateway.rooms import text_lines
 from gateway.rooms.letters import Letter, Letters
@@ -140,23 +140,31 @@ class Operator:
     async def say(
         self, room_id: str, text: str, *, channel: Channel | None = None, key: str = ""
     ) -> Sent:
-        """Say something to the person of a room: by voice in a running call, unless a channel is named.
+        """Say something to the person of a room: by voice in a running call, unless another channel is named.
 
-        Raises `RoomNotFound`, `MessageError` or `StoreError`.
+        With `voice` it is said or nothing. Raises `RoomNotFound`, `CallOver`, `MessageError` or `StoreError`.
         """
         cause = _cause(key)
+        is_written = await self._letters.text_of(cause) is not None
+        # Nothing is waited for from here until the line is remembered: the same request may come twice at once.
         earlier = self._spoken.get(cause)
         if earlier is not None:
             if (earlier[0], earlier[1].room_id) != (text, room_id):
                 raise KeyReused("this idempotency key was used for another line")
             return Sent(room_id=room_id, call_id=earlier[1].call_id, is_duplicate=True)
-        call = self._calls.in_room(room_id) if channel is None else None
-        if call is None or await self._letters.text_of(cause) is not None:
+        is_voice_only = channel is Channel.VOICE
+        call = self._calls.in_room(room_id) if channel is None or is_voice_only else None
+        if is_voice_only and (call is None or is_written):
+            raise CallOver("no call goes on in this room")
+        if call is None or is_written:
             return await self._write(room_id, text, channel, cause)
         spoken = Sent(room_id=room_id, call_id=call.call_id)
         self._remember(cause, text, spoken)
         done = call.say(split(text, SPOKEN_PART), by=BY)
-        task = asyncio.create_task(self._see_to(done, room_id, text, cause), name="operator's line")
+        task = asyncio.create_task(
+            self._see_to(done, room_id, text, cause, may_write=not is_voice_only),
+            name="operator's line",
+        )
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
         return spoken
@@ -167,11 +175,19 @@ class Operator:
             self._spoken.popitem(last=False)
 
     async def _see_to(
-        self, done: asyncio.Future[bool], room_id: str, text: str, cause: str
+        self,
+        done: asyncio.Future[bool],
+        room_id: str,
+        text: str,
+        cause: str,
+        *,
+        may_write: bool,
     ) -> None:
         if await done:
             return
         try:
+            if not may_write:
+                raise CallOver("the call ended before it was said")
             await self._write(room_id, text, None, cause)
         except GatewayError as error:
             log.warning(
@@ -233,7 +249,7 @@ def _shown(wanted: Wanted) -> str:
     """Return the words that the timeline shows of a message."""
     if wanted.text or wanted.template is None:
         return wanted.text
-    return f"[template {wanted.template.content_sid}]"
+    return text_lines.template_line(wanted.template)
 
 
 def _room_and_known(

@@ -75,6 +75,11 @@ class Reach:
         """Return our address on a channel, empty if none is configured."""
         return self._section.senders.get(channel, "")
 
+    def sender_for(self, number: str, channel: Channel) -> str:
+        """Return our address on a channel for what concerns one of our numbers, empty if there is none."""
+        served = known.served_senders(self._section, number, self._capabilities)
+        return served.get(channel, "") or self.sender_on(channel)
+
     async def of_room(self, room_id: str, channel: Channel | None = None) -> Where:
         """Return where to write to the person of a room, on one channel if it is named.
 

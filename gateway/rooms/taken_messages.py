@@ -148,14 +148,15 @@ class TakenMessages:
             lambda connection: _waiting(connection, room_id, since)
         )
         for taken, known in waiting:
-            for number, where in enumerate(self._deliver_to.get(taken.agent, ())):
-                cause = f"{PREFIX}{taken.entry_id}:{number}"
-                if cause not in known:
+            for where in self._deliver_to.get(taken.agent, ()):
+                if where not in known:
+                    # By the address, not by its place: the list may be put in another order.
+                    cause = f"{PREFIX}{taken.entry_id}:{digest(*where)}"
                     await self._deliver(taken, where, cause)
 
     async def _deliver(self, taken: Taken, where: Where, cause: str) -> None:
         channel, recipient = where
-        sender = self._sender(channel, taken.number)
+        sender = self._reach.sender_for(taken.number, channel)
         at = self._clock()
         # An answer to it belongs to a room of the one who gets it, not to the caller's.
         room_id = await self._database.transact(
@@ -205,11 +206,6 @@ class TakenMessages:
             )
         )
 
-    def _sender(self, channel: Channel, number: str) -> str:
-        configured = self._reach.sender_on(channel)
-        is_number = channel in (Channel.SMS, Channel.WHATSAPP, Channel.RCS)
-        return configured or (number if is_number and number.startswith("+") else "")
-
 
 def _parsed(deliver_to: Mapping[str, Sequence[str]]) -> dict[str, tuple[Where, ...]]:
     return {
@@ -237,8 +233,8 @@ def compose(taken: Taken) -> str:
 
 def _waiting(
     connection: Connection, room_id: str | None, since: float
-) -> list[tuple[Taken, set[str]]]:
-    """Return messages taken since then, oldest first, each with the causes for which it was handed over."""
+) -> list[tuple[Taken, set[Where]]]:
+    """Return messages taken since then, oldest first, each with the addresses that it was handed over for."""
     query = (
         select(
             timeline,
@@ -274,7 +270,7 @@ def _waiting(
             at=at,
             facts=facts,
         )
-        known = outbox_reads.causes_beginning(connection, f"{PREFIX}{row.entry_id}:")
+        known = outbox_reads.addresses_of_causes(connection, f"{PREFIX}{row.entry_id}:")
         found.append((taken, known))
     return sorted(found, key=lambda item: item[0].at)
 

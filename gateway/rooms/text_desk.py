@@ -315,12 +315,13 @@ class TextDesk:
                     reply = await agent.answer_streaming(turn, stream.chunk)
                 else:
                     reply = await agent.answer(turn)
-        except (GatewayError, TimeoutError) as error:
+        except Exception as error:  # its mistakes, too: tried again they would hold up the room
             if stream is not None:
                 stream.fail()
             log.warning(
                 "an agent failed in writing",
                 extra={"room_id": room_id, "agent": agent.name, "reason": repr(error)},
+                exc_info=not isinstance(error, GatewayError | TimeoutError),
             )
             return TextReply(text=agent.apology)
         if reply.notes:
@@ -362,19 +363,18 @@ class TextDesk:
     def _letter(
         self, agent: TextAgent, task: _Task, text: str, cause: str, opening: str = ""
     ) -> Letter:
+        message = task.message
         return Letter(
             room_id=task.room_id,
-            channel=task.message.channel,
-            sender=task.message.recipient,
-            recipient=task.message.sender,
+            channel=message.channel,
+            sender=message.recipient,
+            recipient=message.sender,
             text=text,
             cause=cause,
             by=agent.name,
             opening=opening,
-            subject=task.message.subject,
-            reply_to=task.message.provider_id
-            if task.message.channel in text_lines.THREADED
-            else "",
+            subject=message.subject,
+            reply_to=message.provider_id if message.channel in text_lines.THREADED else "",
         )
 
     async def write(

@@ -3,7 +3,7 @@
 import hashlib
 
 from gateway.model.line import Role
-from gateway.model.messages import Channel, InboundMessage
+from gateway.model.messages import Channel, InboundMessage, Template
 from gateway.model.text_agent import TextNote
 from gateway.rooms.text_gate import Greeting, GreetingMode
 from gateway.rooms.timeline import Entry, Kind
@@ -77,6 +77,11 @@ def greeted(
 def greeting_id(message: InboundMessage, number: int) -> str:
     """Return the id of the n-th greeting before a message."""
     return f"g_{turn_id(message)}_{number}"
+
+
+def template_line(template: Template) -> str:
+    """Return what stands for the words of a template, which only the provider knows."""
+    return f"[template {template.content_sid}]"
 
 
 def noted(

@@ -9,6 +9,7 @@ from gateway.store.clean import clean
 from gateway.store.identity import LONGEST
 from gateway.store.message_records import media_row, to_media
 from gateway.store.schema_messages import inbox
+from gateway.store.whatsapp_ids import spellings
 
 # Made once, because making a statement takes longer than running it.
 _KNOWN = select(inbox.c.seq).where(
@@ -91,7 +92,7 @@ def last_inbound_at(
     """Return when this address last wrote to ours on a channel: WhatsApp's window is counted from it."""
     return connection.execute(
         select(func.max(inbox.c.received_at)).where(
-            inbox.c.sender == sender,
+            inbox.c.sender.in_(spellings(channel, sender)),
             inbox.c.recipient == recipient,
             inbox.c.channel == channel.value,
         )

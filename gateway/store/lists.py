@@ -13,7 +13,7 @@ from gateway.store.inbox import to_inbound
 from gateway.store.message_records import MessageRecord, to_record
 from gateway.store.people import person_keys
 from gateway.store.schema import calls, rooms, timeline
-from gateway.store.schema_messages import identities, inbox, messages, opt_outs
+from gateway.store.schema_messages import consents, identities, inbox, messages, opt_outs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +188,30 @@ def opt_out_ledger(
     if before_seq:
         query = query.where(opt_outs.c.seq < before_seq)
     return [OptOutLine(**row._mapping) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentLine:
+    """One row of the ledger of consents."""
+
+    seq: int
+    key: str
+    channel: str
+    is_given: bool
+    at: float
+    source: str
+
+
+def consent_ledger(
+    connection: Connection, *, limit: int, keys: Sequence[str] = (), before_seq: int = 0
+) -> list[ConsentLine]:
+    """Return the ledger, newest first; with `keys`, of these addresses only."""
+    query = select(consents).order_by(consents.c.seq.desc()).limit(limit)
+    if keys:
+        query = query.where(consents.c.key.in_(keys))
+    if before_seq:
+        query = query.where(consents.c.seq < before_seq)
+    return [ConsentLine(**row._mapping) for row in connection.execute(query)]
 
 
 def linked(connection: Connection, *, limit: int, after: str = "") -> list[tuple[str, str, float]]:

@@ -60,11 +60,15 @@ def recover(connection: Connection, *, at: float, settle_s: float) -> list[Pendi
     return pending
 
 
-def untold(connection: Connection, *, limit: int) -> list[MessageRecord]:
+def untold(connection: Connection, *, after_seq: int = 0, limit: int) -> list[MessageRecord]:
     """Return messages that failed and of which nobody has taken note, oldest first."""
     query = (
         select(messages)
-        .where(messages.c.status.in_(_FAILED), messages.c.told_at.is_(None))
+        .where(
+            messages.c.status.in_(_FAILED),
+            messages.c.told_at.is_(None),
+            messages.c.seq > after_seq,
+        )
         .order_by(messages.c.seq)
         .limit(limit)
     )
@@ -104,6 +108,15 @@ def causes_beginning(connection: Connection, prefix: str) -> set[str]:
     return {cause for cause in connection.execute(query).scalars() if "/" not in cause}
 
 
+def addresses_of_causes(connection: Connection, prefix: str) -> set[tuple[Channel, str]]:
+    """Return where messages went whose causes begin with a prefix (which ends in `:`)."""
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    query = select(messages.c.channel, messages.c.recipient).where(
+        messages.c.cause >= prefix, messages.c.cause < after
+    )
+    return {(Channel(row.channel), row.recipient) for row in connection.execute(query)}
+
+
 def attempts(connection: Connection, message_id: str) -> list[AttemptRecord]:
     """Return the attempts to send one message, oldest first."""
     query = (
@@ -124,6 +137,18 @@ def attempts(connection: Connection, message_id: str) -> list[AttemptRecord]:
         )
         for row in connection.execute(query)
     ]
+
+
+def is_of_another(
+    connection: Connection, *, provider: str, provider_id: str, message_id: str
+) -> bool:
+    """Whether what a provider took under an id is another message than this one."""
+    query = select(message_attempts.c.message_id).where(
+        message_attempts.c.provider == provider,
+        message_attempts.c.provider_id == provider_id,
+        message_attempts.c.message_id != message_id,
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def counts(connection: Connection) -> dict[MessageStatus, int]:

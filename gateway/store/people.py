@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 from gateway.model.messages import Channel
 from gateway.store.identity import address_key
 from gateway.store.schema_messages import consents, identities, opt_outs, unreachables
+from gateway.store.whatsapp_ids import network_number
 
 # Asked several times for each message: made once, because making a statement takes longer than running it.
 _LINKED = select(identities.c.key, identities.c.person).where(
@@ -59,6 +60,16 @@ def link(connection: Connection, key: str, person: str, *, at: float) -> None:
         return
     connection.execute(update(identities).where(identities.c.person == old).values(person=person))
     connection.execute(insert(identities).values(key=old, person=person, linked_at=at))
+
+
+def link_spelling(connection: Connection, channel: Channel, address: str, *, at: float) -> None:
+    """Make an address that is only a channel's own spelling of a number the person of that number."""
+    number = network_number(channel, address)
+    if number == address:
+        return
+    key = address_key(channel, address)
+    if person_key(connection, key) == key:
+        link(connection, key, address_key(channel, number), at=at)
 
 
 def unlink(connection: Connection, key: str) -> bool:
@@ -118,6 +129,13 @@ def opt_out_of_keys(connection: Connection, keys: set[str]) -> OptOut | None:
     return OptOut(is_out=row.is_out, channel=Channel(row.channel), at=row.at, detail=row.detail)
 
 
+def has_ever_stopped(connection: Connection, channel: Channel, address: str) -> bool:
+    """Whether this person has once wanted no messages, whatever holds now."""
+    keys = person_keys(connection, address_key(channel, address))
+    query = select(opt_outs.c.seq).where(opt_outs.c.key.in_(keys), opt_outs.c.is_out)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def is_opted_out(connection: Connection, channel: Channel, address: str) -> bool:
     """Whether this person must not be written to, on any channel."""
     found = opt_out(connection, channel, address)
@@ -157,6 +175,16 @@ def consent(connection: Connection, channel: Channel, address: str) -> bool | No
         .order_by(consents.c.seq.desc())
         .limit(1)
     ).scalar()
+
+
+def consents_of_keys(connection: Connection, keys: set[str]) -> dict[Channel, bool]:
+    """Return what holds for all keys of a person, by channel."""
+    rows = connection.execute(
+        select(consents.c.channel, consents.c.is_given)
+        .where(consents.c.key.in_(keys))
+        .order_by(consents.c.seq)
+    )
+    return {Channel(row.channel): row.is_given for row in rows}
 
 
 def record_unreachable(

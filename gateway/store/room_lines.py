@@ -11,9 +11,10 @@ from gateway.model.messages import Channel, InboundMessage
 from gateway.rooms.timeline import Entry, Kind
 from gateway.store.clean import clean
 from gateway.store.identity import address_key, is_nobody, normalise
-from gateway.store.people import person_key, person_keys
+from gateway.store.people import link_spelling, person_key, person_keys
 from gateway.store.schema import rooms, timeline
 from gateway.store.schema_messages import messages
+from gateway.store.whatsapp_ids import spellings
 
 KEY_LONGEST = 255
 
@@ -74,16 +75,15 @@ def room_of_message(connection: Connection, message: InboundMessage, *, at: floa
         ).scalar()
         if threaded:
             return str(threaded)
-    answered = connection.execute(
-        _ANSWERED,
-        {
+    for theirs in spellings(message.channel, message.sender):
+        told = {
             "channel": message.channel.value,
-            "theirs": message.sender,
+            "theirs": theirs,
             "ours": message.recipient,
-        },
-    ).scalar()
-    if answered:
-        return str(answered)
+        }
+        answered = connection.execute(_ANSWERED, told).scalar()
+        if answered:
+            return str(answered)
     return room_of(
         connection, message.channel, number=message.recipient, address=message.sender, at=at
     )
@@ -94,6 +94,7 @@ def room_of(
 ) -> str:
     """Return the room of the person behind an address at our number, made if new."""
     number = normalise(number)
+    link_spelling(connection, channel, address, at=at)
     person = person_key(connection, address_key(channel, address))[:KEY_LONGEST]
     if not is_nobody(person):
         found = room_of_person(connection, number=number, person=person)

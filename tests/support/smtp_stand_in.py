@@ -19,6 +19,8 @@ class SmtpStandIn:
     def __init__(self) -> None:
         self.mails: list[Mail] = []
         self.answers: dict[str, str] = {}
+        self.delays_s: dict[str, float] = {}
+        """How long the answer to a verb takes."""
         self.breaks_at = ""
         """The connection is cut at this verb."""
         self.port = 0
@@ -52,11 +54,13 @@ class SmtpStandIn:
                 elif verb == "DATA" and answer.startswith("2"):
                     writer.write(b"354 go on\r\n")
                     mail.data = await reader.readuntil(b"\r\n.\r\n")
-                    answer = self.answers.get("DATA.", "250 ok")
+                    verb = "DATA."
+                    answer = self.answers.get(verb, "250 ok")
                     if answer.startswith("250"):
                         self.mails.append(mail)
                     if self.breaks_at == "DATA.":
                         return
+                await asyncio.sleep(self.delays_s.get(verb, 0.0))
                 writer.write(answer.encode() + b"\r\n")
                 await writer.drain()
         except ConnectionError:

@@ -1,7 +1,9 @@
 """The HTTP application of a whole gateway as `offhook serve` builds it, without starting anything."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from aiohttp import web
 
 from gateway.app import serve as serving
 from gateway.config import Config
+from gateway.http.server import HttpServer
 
 
 class _Built(Exception):
@@ -35,6 +38,43 @@ async def whole_application(config: Config, monkeypatch) -> web.Application:
     except _Built:
         return apps[0]
     raise AssertionError("serve() ended without serving")
+
+
+@asynccontextmanager
+async def serving_with_store(
+    config: Config, monkeypatch
+) -> AsyncIterator[tuple[web.Application, int]]:
+    """Serve what `serve` would for this configuration, with nothing but the store started; yields app and port."""
+    listening: asyncio.Future[tuple[web.Application, int]]
+    listening = asyncio.get_running_loop().create_future()
+    started = asyncio.Event()
+
+    class Server(HttpServer):
+        def __init__(self, section, app: web.Application) -> None:
+            super().__init__(section, app)
+            self._app = app
+
+        async def start(self) -> int:
+            port = await super().start()
+            listening.set_result((self._app, port))
+            return port
+
+    async def start(gateway, _signals) -> bool:
+        await gateway.store.start()
+        gateway._stack.push_async_callback(gateway.store.close)
+        started.set()
+        return True
+
+    monkeypatch.setattr(serving, "HttpServer", Server)
+    monkeypatch.setattr(serving, "_start", start)
+    task = asyncio.create_task(serving.serve(config))
+    try:
+        async with asyncio.timeout(10):
+            await started.wait()
+        yield listening.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 SECRETS = {

@@ -90,7 +90,9 @@ export class Signalling {
     if (response.status !== 201 || !location) {
       throw new SignallingError(Kind.SERVER, { status: response.status, detail: "no Location" });
     }
-    this.#resource = new URL(location, url);
+    // Beside what was posted to: the gateway does not know by which path of a proxy it is reached.
+    const name = new URL(location, url).pathname.split("/").at(-1);
+    this.#resource = new URL(`webrtc/calls/${name}`, this.#base);
     this.#etag = response.headers.get("ETag") ?? "*";
     return this.#reading(response.text());
   }

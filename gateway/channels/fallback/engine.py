@@ -14,10 +14,10 @@ from gateway.channels.fallback.policy import Decision, Send, decide, incident_ca
 from gateway.channels.fallback.quiet_hours import QuietHours, clock_time
 from gateway.channels.fallback.triggers import Phase, Trigger, trigger_of
 from gateway.config.fallback import FallbackSection
-from gateway.model.messages import Channel, ChannelCapabilities, Template
+from gateway.model.messages import Channel, ChannelCapabilities, OutboundMessage, Template
 from gateway.rooms.access import OPEN
 from gateway.rooms.letters import Letter, Letters
-from gateway.rooms.text_lines import digest
+from gateway.rooms.text_lines import digest, template_line
 from gateway.rooms.timeline import Entry, Fact, Kind
 from gateway.store import dialled, people, room_access, room_lines
 from gateway.store.message_records import MessageRecord
@@ -42,7 +42,9 @@ class _Case:
     call_id: str
     number: str
     text: str
-    """What is to be said; of a call without a message so far, empty."""
+    """What is to be said; of a call without a message so far, or a message without words, empty."""
+    links: tuple[str, ...] = ()
+    """Files that went with it: the next channel may not carry them, but anybody can follow a link."""
 
 
 class Fallback:
@@ -163,7 +165,8 @@ class Fallback:
             room_id=message.room_id,
             call_id="",
             number=number,
-            text=message.text,
+            text=_words(message),
+            links=tuple(file.url for file in message.media),
         )
 
     def _standing(
@@ -227,7 +230,8 @@ class Fallback:
                     message.recipient,
                     is_out=True,
                     at=now,
-                    source=f"error:{message.message_id}",
+                    # Each failure once: sent again after a start it may fail for the same reason.
+                    source=f"error:{message.message_id}#{record.attempts}",
                     detail=record.error_code,
                 )
             if treatment.unreachable_s:
@@ -256,7 +260,7 @@ class Fallback:
     async def _send(self, case: _Case, send: Send) -> bool:
         """Have a message written; returns whether it was accepted."""
         is_call = send.channel is Channel.VOICE
-        text = self._call_greeting(case) if is_call else case.text or self._compose(case)
+        text = self._call_greeting(case) if is_call else self._written(case)
         letter = Letter(
             room_id=case.room_id,
             channel=send.channel,
@@ -282,6 +286,9 @@ class Fallback:
             return greeting
         return f"{greeting} {case.text}".strip()
 
+    def _written(self, case: _Case) -> str:
+        return "\n".join((case.text or self._compose(case), *case.links))
+
     def _compose(self, case: _Case) -> str:
         text = self._fill(case, str(getattr(self._section.texts, case.incident.trigger.value)))
         link = self._link(case.room_id)
@@ -298,7 +305,10 @@ class Fallback:
         return Template(
             content_sid=self._section.templates[send.channel],
             variables={
-                name: self._fill(case, value).replace("{link}", link).replace("{text}", text)
+                # WhatsApp refuses variables with line breaks, tabs or many spaces.
+                name: " ".join(
+                    self._fill(case, value).replace("{link}", link).replace("{text}", text).split()
+                )
                 for name, value in self._section.template_variables.items()
             },
         )
@@ -318,6 +328,13 @@ class Fallback:
         return await self._database.transact(
             lambda connection: room_lines.append_line(connection, entry, entry_id=entry_id)
         )
+
+
+def _words(message: OutboundMessage) -> str:
+    """Return what a message said, as far as we know: the words of a template are the provider's."""
+    if message.template is not None and message.text == template_line(message.template):
+        return ""
+    return message.text
 
 
 def _is_call(record: MessageRecord) -> bool:

@@ -89,6 +89,14 @@ TREATMENTS: Mapping[str, Treatment] = {
     "30032": _ALERT,
     "21408": _ALERT,
     "21612": _ALERT,
+    # Our account or sender: no credentials, suspended, not our number, cannot send there.
+    "20003": _ALERT,
+    "20005": _ALERT,
+    "30002": _ALERT,
+    "21606": _ALERT,
+    "21659": _ALERT,
+    # No alert: the number simply has no WhatsApp, which stands in the order by default.
+    "63007": _SMS_NEXT,
     "21610": _OPT_OUT,
     # The provider is down or overrun; the outbox has backed off and given up already.
     "20429": OTHER,

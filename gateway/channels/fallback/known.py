@@ -10,7 +10,7 @@ from sqlalchemy import Connection, exists, func, select
 
 from gateway.channels.fallback.incident import Attempt, Form, Standing
 from gateway.channels.fallback.phone_number import number_facts
-from gateway.channels.fallback.policy import step_cause
+from gateway.channels.fallback.policy import FAILED, step_cause
 from gateway.channels.fallback.triggers import CallOutcome, Phase
 from gateway.config.fallback import FallbackSection
 from gateway.model.events import Direction
@@ -18,7 +18,7 @@ from gateway.model.hangup import HangupCause
 from gateway.model.messages import Channel, ChannelCapabilities, MessageStatus
 from gateway.rooms.timeline import Kind
 from gateway.store import inbox, people
-from gateway.store.identity import address_key, is_nobody
+from gateway.store.identity import address_key, caller_key, is_nobody
 from gateway.store.message_records import MessageRecord, to_record
 from gateway.store.schema import calls, rooms, timeline
 from gateway.store.schema_messages import messages
@@ -45,8 +45,12 @@ def served_senders(
     number: str,
     capabilities: Callable[[Channel], ChannelCapabilities | None],
 ) -> dict[Channel, str]:
-    """Return our address on each channel that a provider serves, for one of our numbers."""
-    ours = {one: number for one in NUMBER_CHANNELS if number.startswith("+")}
+    """Return our address on each channel that a provider serves, for one of our numbers.
+
+    A trunk may tell it without a country code; it is then of the configured country, as callers' numbers are.
+    """
+    own = number if number.startswith("+") else caller_key(number, section.country)
+    ours = {one: own for one in NUMBER_CHANNELS if own.startswith("+")}
     found = {**ours, **section.senders_of(number)}
     return {one: sender for one, sender in found.items() if capabilities(one) is not None}
 
@@ -227,7 +231,12 @@ def _last_fallback_at(connection: Connection, room_id: str, incident: str) -> fl
     own = step_cause(incident, 0)[:-1]
     rows = connection.execute(
         select(messages.c.cause, messages.c.created_at)
-        .where(messages.c.room_id == room_id, messages.c.cause.startswith("fallback:call:"))
+        .where(
+            messages.c.room_id == room_id,
+            messages.c.cause.startswith("fallback:call:"),
+            # The person has had none of those that failed.
+            messages.c.status.not_in([status.value for status in FAILED]),
+        )
         .order_by(messages.c.seq.desc())
         .limit(20)
     )

@@ -22,13 +22,22 @@ class QuietHours:
         `at` and the result are seconds since 1970. By local wall clock, so a change to summer time
         neither lengthens nor shortens what the clock on the person's wall shows.
         """
-        if not self._is_quiet(datetime.fromtimestamp(at, zone).time()):
-            return at
         local = datetime.fromtimestamp(at, zone)
-        end = datetime.combine(local.date(), self.end, zone)
-        if end.timestamp() <= at:
-            end = datetime.combine(local.date() + timedelta(days=1), self.end, zone)
-        return max(at, end.timestamp())
+        if not self._is_quiet(local.time()):
+            return at
+        # In the hour that comes twice when the clock is set back, the end comes twice, too.
+        ends = (
+            datetime.combine(local.date() + timedelta(days=days), self.end, zone)
+            .replace(fold=fold)
+            .timestamp()
+            for days in (0, 1, 2)
+            for fold in (0, 1)
+        )
+        return min(
+            end
+            for end in ends
+            if end > at and not self._is_quiet(datetime.fromtimestamp(end, zone).time())
+        )
 
     def _is_quiet(self, local: time) -> bool:
         if self.start <= self.end:

@@ -15,8 +15,10 @@ from gateway.model.messages import (
     MessageStatus,
     SendFailed,
     TakesKey,
+    TakesLong,
     Transport,
 )
+from gateway.store import outbox_reads as reads
 from gateway.store import outbox_writes as writes
 from gateway.store.message_records import MessageRecord
 from gateway.store.message_states import Trigger
@@ -75,7 +77,9 @@ class Delivery:
         self._clock = clock
         self._policy = policy
         self._dice = dice
-        self._send_timeout_s = send_timeout_s
+        self._send_bound_s = (
+            transport.send_bound_s if isinstance(transport, TakesLong) else send_timeout_s
+        )
 
     async def attempt(self, item: Item) -> Result:
         """Try once. Raises `StoreError` only if the database refuses what is written."""
@@ -106,7 +110,7 @@ class Delivery:
 
     async def _send(self, record: MessageRecord) -> Accepted:
         try:
-            async with asyncio.timeout(self._send_timeout_s):
+            async with asyncio.timeout(self._send_bound_s):
                 return await self._transport.send(record.message)
         except SendFailed:
             raise
@@ -223,9 +227,20 @@ class Delivery:
                 )
             )
             return Result(after, Health.FAILS)
-        if found is None:
+        if found is None or await self._is_of_another(item, found):
             return None
         return await self._taken(item.message_id, found)
+
+    async def _is_of_another(self, item: Item, found: Accepted) -> bool:
+        """Whether it is the message before this one, which said the same a moment earlier."""
+        return await self._database.read(
+            lambda connection: reads.is_of_another(
+                connection,
+                provider=self._transport.provider,
+                provider_id=found.provider_id,
+                message_id=item.message_id,
+            )
+        )
 
     async def _give_up(self, record: MessageRecord, code: str, detail: str) -> Result:
         at = self._clock()

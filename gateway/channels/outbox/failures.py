@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from gateway.errors import StoreError
 from gateway.store import outbox_reads as reads
@@ -48,17 +49,21 @@ class Failures:
 
     async def _tell_all(self) -> bool:
         """Tell what is untold; False if something must be told again later."""
-        try:
-            found = await self._database.read(
-                lambda connection: reads.untold(connection, limit=BATCH_MOST)
-            )
-        except StoreError as error:
-            log.warning("failed messages cannot be read", extra={"reason": str(error)})
-            return False
-        all_told = len(found) < BATCH_MOST
-        for record in found:
-            all_told &= await self._tell(record)
-        return all_told
+        all_told, after_seq = True, 0
+        while True:
+            try:
+                found = await self._database.read(
+                    partial(reads.untold, after_seq=after_seq, limit=BATCH_MOST)
+                )
+            except StoreError as error:
+                log.warning("failed messages cannot be read", extra={"reason": str(error)})
+                return False
+            for record in found:
+                all_told &= await self._tell(record)
+                # What cannot be told now does not keep the others from it.
+                after_seq = record.seq
+            if len(found) < BATCH_MOST:
+                return all_told
 
     async def _tell(self, record: MessageRecord) -> bool:
         message_id = record.message.message_id

@@ -3,6 +3,9 @@
 import random
 from dataclasses import dataclass
 
+ASKED_MOST_S = 86_400.0
+"""Longest that a provider may ask us to wait; a number gone wrong must not put a message off for ever."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
@@ -21,6 +24,7 @@ class RetryPolicy:
         """
         full_s = min(self.first_s * 2.0 ** min(tries - 1, 30), self.most_s)
         waits_s = full_s * dice.uniform(0.5, 1.0)
+        at_least_s = min(at_least_s, ASKED_MOST_S)
         if waits_s < at_least_s:
             return at_least_s + self.first_s * dice.random()
         return waits_s

@@ -27,7 +27,7 @@ def parameters(
         fields.append(("From", to_twilio(message.channel, message.sender)))
     if messaging_service_sid:
         fields.append(("MessagingServiceSid", messaging_service_sid))
-    buttons = (button_templates or {}).get(str(len(message.buttons)), "")
+    buttons = _button_template(message, button_templates)
     if message.template is None and buttons:
         # Within a session quick replies need no approval, but are sent as a template all the same.
         texts = (message.text, *message.buttons)
@@ -41,11 +41,24 @@ def parameters(
             variables = json.dumps(dict(message.template.variables), ensure_ascii=False)
             fields.append(("ContentVariables", variables))
     else:
-        if message.text:
-            fields.append(("Body", listed(message.text, message.buttons)))
+        if text := body_of(message, button_templates):
+            fields.append(("Body", text))
         fields += [("MediaUrl", media.url) for media in message.media[:MEDIA_MOST]]
     if public_url:
         # Our id comes back with each receipt, so one is understood even if Twilio's answer was lost.
         callback = f"{public_url}/twilio/status?message_id={quote(message.message_id, safe='')}"
         fields.append(("StatusCallback", callback))
     return fields
+
+
+def body_of(
+    message: OutboundMessage, button_templates: Mapping[str, str] | None = None
+) -> str | None:
+    """Return the text that is sent; None for a template, whose text is Twilio's."""
+    if message.template is not None or _button_template(message, button_templates):
+        return None
+    return listed(message.text, message.buttons) if message.text else ""
+
+
+def _button_template(message: OutboundMessage, templates: Mapping[str, str] | None) -> str:
+    return (templates or {}).get(str(len(message.buttons)), "")

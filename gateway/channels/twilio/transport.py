@@ -13,7 +13,7 @@ from gateway.channels.http_client import Answer, basic_authorization
 from gateway.channels.provider_session import ProviderSession
 from gateway.channels.twilio import errors
 from gateway.channels.twilio.addresses import CHANNELS, to_twilio
-from gateway.channels.twilio.requests import parameters
+from gateway.channels.twilio.requests import body_of, parameters
 from gateway.config.twilio import TwilioSection
 from gateway.model.messages import (
     Accepted,
@@ -27,16 +27,28 @@ from gateway.model.messages import (
 PROVIDER = "twilio"
 PAGE_SIZE = 100
 PAGES_MOST = 10
+TRIAL_PREFIX = "Sent from your Twilio trial account - "
+"""What Twilio puts before every text of an account that is not paid for."""
 _CAPABILITIES = {
     # Limits: 21617; https://www.twilio.com/docs/messaging/channels
     Channel.SMS: ChannelCapabilities(text_limit=1600, media=True, receipts=True),
+    # WhatsApp and Messenger: one file; Meta takes a caption of 1,024.
     Channel.WHATSAPP: ChannelCapabilities(
-        text_limit=1600, media=True, buttons=True, templates=True, receipts=True, typing=True
+        text_limit=1600,
+        media=True,
+        media_most=1,
+        caption_limit=1024,
+        buttons=True,
+        templates=True,
+        receipts=True,
+        typing=True,
     ),
     Channel.RCS: ChannelCapabilities(
         text_limit=1600, media=True, buttons=True, templates=True, receipts=True
     ),
-    Channel.MESSENGER: ChannelCapabilities(text_limit=1600, media=True, receipts=True),
+    Channel.MESSENGER: ChannelCapabilities(
+        text_limit=1600, media=True, media_most=1, receipts=True
+    ),
 }
 
 
@@ -117,6 +129,7 @@ class TwilioTransport:
         Twilio's, so the newest to this recipient counts. Raises `SendFailed` if the list cannot be had.
         """
         earliest: datetime | None = None
+        body = body_of(message, self._section.button_templates)
         query = {
             "To": to_twilio(message.channel, message.recipient),
             "PageSize": str(PAGE_SIZE),
@@ -139,7 +152,7 @@ class TwilioTransport:
                 created = _created(row)
                 if created is not None and created < earliest:
                     return None  # newest first: the rest is older still
-                if _is_same(row, message):
+                if _is_same(row, body):
                     return Accepted(provider_id=str(row["sid"]))
             following = page.get("next_page_uri")
             if not following:
@@ -196,9 +209,9 @@ def _date(text: str) -> datetime | None:
         return None
 
 
-def _is_same(row: Mapping[str, Any], message: OutboundMessage) -> bool:
+def _is_same(row: Mapping[str, Any], body: str | None) -> bool:
     if not str(row.get("direction", "")).startswith("outbound") or not row.get("sid"):
         return False
-    if message.template is not None:
+    if body is None:
         return True
-    return str(row.get("body") or "").strip() == message.text.strip()
+    return str(row.get("body") or "").removeprefix(TRIAL_PREFIX).strip() == body.strip()

@@ -5,11 +5,13 @@ import { AgentsView } from "./agents_view.js";
 import { CallView } from "./call_view.js";
 import { CallsView } from "./calls_view.js";
 import { h, icon, say } from "./dom.js";
+import { decoded } from "./format.js";
 import { HealthView } from "./health_view.js";
 import { ICONS } from "./icons.js";
 import { LiveCalls } from "./live_calls.js";
 import { OutboxView } from "./outbox_view.js";
 import { setMasking } from "./privacy.js";
+import { restWhileHidden } from "./resting.js";
 import { RoomsView } from "./rooms_view.js";
 import { signInForm } from "./sign_in_view.js";
 import { Stream } from "./stream.js";
@@ -31,6 +33,7 @@ let frame = null;
 async function begin() {
   whenSignedOut(showSignIn);
   addEventListener("hashchange", show);
+  restWhileHidden(document, stream);
   stream.addEventListener("refused", () => void get("/api/v1/session").catch(() => {}));
   try {
     enter(await get("/api/v1/session"));
@@ -60,13 +63,14 @@ function showSignIn(problem = "") {
 /** Show what the address names: `#/calls`, `#/calls/c_1`, `#/rooms/r_1`, … */
 function show() {
   if (frame === null) return;
-  const [, name = "", id = ""] = location.hash.split("/");
+  const [, name = "", part = ""] = location.hash.split("/");
+  const id = decoded(part);
   const place = PLACES.find((each) => each.name === name) ?? PLACES[0];
   const View = place.name === "calls" && id !== "" ? CallView : place.view;
   // A view that can show another thing of its kind keeps what it has.
-  if (shown instanceof View && shown.turnTo?.(decodeURIComponent(id))) return;
+  if (shown instanceof View && shown.turnTo?.(id)) return;
   shown?.close();
-  shown = new View({ stream, live, id: decodeURIComponent(id) });
+  shown = new View({ stream, live, id });
   document.title = `${place.title} · Offhook console`;
   for (const link of frame.links) {
     if (link.dataset.place === place.name) link.setAttribute("aria-current", "page");

@@ -1,6 +1,7 @@
 /** One call: its drawing over time, its words as they are said, how good it sounds, and the way to end it. */
 
 import { address, get, post } from "./api.js";
+import { CallEntries } from "./call_entries.js";
 import { gateWords, speaker, stateTone, stateWords } from "./call_words.js";
 import { h, icon, put, say } from "./dom.js";
 import { clock, initial, moment, words } from "./format.js";
@@ -21,7 +22,7 @@ export class CallView {
   #live;
   #stop = new AbortController();
   #record = null;
-  #entries = [];
+  #entries = new CallEntries();
   #levels = new Levels();
   #hasMedia = false;
   #timeline = new Timeline();
@@ -83,7 +84,10 @@ export class CallView {
       // It is on disk a moment later.
       if (detail.call_id === this.#id) this.#timers.push(setTimeout(reload, 500));
     }, { signal });
-    this.#timers.push(setInterval(() => void this.#loadMedia(), MEDIA_EVERY_MS));
+    this.#timers.push(setInterval(() => {
+      // Of a call that is over there is nothing new.
+      if (this.#record?.cause == null) void this.#loadMedia();
+    }, MEDIA_EVERY_MS));
     void this.#load();
   }
 
@@ -101,7 +105,7 @@ export class CallView {
     try {
       const record = await get(`/api/v1/calls/${encodeURIComponent(this.#id)}`);
       this.#record = record;
-      this.#entries = record.timeline;
+      this.#entries.reset(record.timeline);
       this.#fault.replaceChildren();
       this.#showRecord();
       this.#showLines();
@@ -120,15 +124,16 @@ export class CallView {
     } catch {
       // Kept in memory only, and not for ever: an old call is shown without its sound.
       this.#quality.showNothing();
-      const noted = this.#entries.find((entry) => entry.kind === "media_quality");
+      const noted = this.#entries.all.find((entry) => entry.kind === "media_quality");
       if (noted) this.#quality.showNoted(noted.facts);
     }
     this.#draw();
   }
 
   #take(entry) {
-    if (entry.call_id !== this.#id || this.#record === null) return;
-    this.#entries.push({ ...entry, at: entry.at * 1000 });
+    if (entry.call_id !== this.#id) return;
+    this.#entries.add({ ...entry, at: entry.at * 1000 });
+    if (this.#record === null) return;
     follow(this.#lines, () => this.#append(entry));
     this.#draw();
   }
@@ -137,8 +142,9 @@ export class CallView {
   #tick() {
     const call = this.#live.find(this.#id);
     if (call === null) {
+      // Over: drawn once more, and not again with every look at the others.
+      if (!this.#hangUp.hidden) this.#draw();
       this.#hangUp.hidden = true;
-      this.#draw();
       return;
     }
     this.#hangUp.hidden = false;
@@ -156,14 +162,14 @@ export class CallView {
   #draw() {
     const call = this.#live.find(this.#id);
     const ended = this.#record?.ended_ms ?? null;
-    const last = this.#entries.at(-1)?.offset_ms ?? 0;
+    const last = this.#entries.all.at(-1)?.offset_ms ?? 0;
     this.#timeline.show({
-      entries: this.#entries,
+      entries: this.#entries.all,
       levels: this.#hasMedia ? this.#levels : null,
       lengthMs: call?.age_ms ?? ended ?? last,
       isLive: call !== null,
     });
-    this.#latency.show(this.#entries
+    this.#latency.show(this.#entries.all
       .filter((entry) => entry.kind === "agent_said" && entry.facts.response_ms !== undefined)
       .map((entry) => entry.facts.response_ms));
   }
@@ -186,7 +192,7 @@ export class CallView {
       say(this.#speaker, record.detail || "");
       delete this.#speaker.dataset.speaker;
     }
-    const gate = this.#entries.find((entry) => entry.kind === "gate_opened");
+    const gate = this.#entries.all.find((entry) => entry.kind === "gate_opened");
     this.#details.replaceChildren(facts([
       ["Dialled", record.callee],
       ["Line", record.endpoint === "webrtc" ? "Browser" : record.endpoint?.toUpperCase()],
@@ -206,12 +212,12 @@ export class CallView {
 
   /** Whether there is a file to be fetched: it is whole once the call is over. */
   #hasRecording() {
-    return this.#record.cause !== null && this.#entries.some((entry) => entry.kind === "recording");
+    return this.#record.cause !== null && this.#entries.all.some((entry) => entry.kind === "recording");
   }
 
   #showLines() {
     this.#lines.replaceChildren();
-    for (const entry of this.#entries) this.#append(entry);
+    for (const entry of this.#entries.all) this.#append(entry);
     if (this.#lines.childElementCount === 0) this.#lines.append(h("li", {}, [empty("rooms", "Nothing was said yet", "Words appear here as they are spoken.")]));
     this.#lines.scrollTop = this.#lines.scrollHeight;
   }

@@ -6,18 +6,21 @@ import { h, icon, put, say } from "./dom.js";
 import { clock, initial, median, millis, moment, speed, words } from "./format.js";
 import { ICONS } from "./icons.js";
 import { latencyBars } from "./latency.js";
+import { Later } from "./later.js";
 import { number } from "./privacy.js";
 import { empty, pageHead, pill, problem, tile } from "./parts.js";
 import { drawLanes } from "./waveform.js";
 
 const WINDOW_MS = 8_000;
 const RECENT = 50;
+/** The end of a call is written a moment after it is told. */
+const SETTLE_MS = 400;
 
 export class CallsView {
   #cards = new Map();
   #live;
   #stop = new AbortController();
-  #timer = 0;
+  #later = new Later(() => void this.#load(), SETTLE_MS);
 
   constructor({ stream, live }) {
     this.#live = live;
@@ -38,7 +41,7 @@ export class CallsView {
     ]);
     const signal = this.#stop.signal;
     live.addEventListener("change", () => this.#show(), { signal });
-    for (const kind of ["call_ended", "gap"]) stream.addEventListener(kind, () => this.#later(), { signal });
+    for (const kind of ["call_ended", "gap"]) stream.addEventListener(kind, () => this.#later.ask(), { signal });
     this.#show();
     void this.#load();
   }
@@ -48,14 +51,8 @@ export class CallsView {
   #recent;
 
   close() {
-    clearTimeout(this.#timer);
+    this.#later.cancel();
     this.#stop.abort();
-  }
-
-  /** The end of a call is written a moment after it is told; and many may end at once. */
-  #later() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#load(), 400);
   }
 
   #show() {

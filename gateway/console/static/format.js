@@ -41,6 +41,15 @@ export function words(name) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Return a part of an address as it was before it was written there; what nobody wrote so is left as it is. */
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** The first letter for a round picture. */
 export const initial = (name) => (/[\p{L}\p{N}]/u.exec(name ?? "")?.[0] ?? "?").toUpperCase();
 

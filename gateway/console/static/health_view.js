@@ -9,6 +9,8 @@ import { facts, pageHead, pill, problem, tile } from "./parts.js";
 const EVERY_MS = 4_000;
 const NAMES = { sip: "SIP", webrtc: "Browser calls", accepting: "New calls" };
 const PROVIDER_TONES = { closed: "good", half_open: "warn", open: "danger" };
+const MODEL_TONES = { up: "good", failing: "danger" };
+const MODEL_WORDS = { up: "Up", failing: "Failing", unasked: "Not asked yet" };
 const PROVIDER_WORDS = { closed: "Up", half_open: "Being tried", open: "Held back" };
 
 export class HealthView {
@@ -61,8 +63,8 @@ export class HealthView {
       h("span.check-name", { text: NAMES[check.name] ?? words(check.name) }),
       h("span.check-detail", { text: check.detail || (check.ok ? "Works" : "Does not work") }),
     ])));
-    const { speech, workers, providers, store, events } = health;
-    put(this.#parts, JSON.stringify([speech, workers, providers, store, events]), () => [
+    const { speech, workers, models, providers, store, events } = health;
+    put(this.#parts, JSON.stringify([speech, workers, models, providers, store, events]), () => [
       part("Worker processes", workers.length === 0 ? [h("p.is-soft", { text: "None is configured." })] : workers.map((worker) => row(
         worker.name.replace("sip", "SIP").replace("webrtc", "Browser"), pill(worker.ok ? "Up" : "Down", worker.ok ? "good" : "danger").root,
         `${worker.calls} calls${worker.pid ? ` · process ${worker.pid}` : ""}`,
@@ -72,6 +74,10 @@ export class HealthView {
         ...Object.entries(speech.run_p50_ms).map(([kind, ms]) => [`${words(kind)}, median`, millis(ms)]),
         ["Failed / refused / late", `${speech.failed} / ${speech.refused} / ${speech.timed_out}`], ["Started again", speech.restarts],
       ])]),
+      models.length === 0 ? null : part("Language models", models.map((model) => row(
+        `${model.agent}: ${model.model}`, pill(MODEL_WORDS[model.state] ?? model.state, MODEL_TONES[model.state] ?? "soft").root,
+        `${model.host} · ${model.answered} answered, ${model.failed} failed`,
+      ))),
       part("Message providers", providers.length === 0 ? [h("p.is-soft", { text: "None is configured: messages cannot be sent." })] : providers.map((provider) => row(
         words(provider.name), pill(PROVIDER_WORDS[provider.state] ?? provider.state, PROVIDER_TONES[provider.state] ?? "soft").root,
         `${provider.waiting} waiting`,

@@ -4,10 +4,12 @@ import { get, post } from "./api.js";
 import { h, icon, put, say } from "./dom.js";
 import { moment, words } from "./format.js";
 import { ICONS } from "./icons.js";
+import { Later } from "./later.js";
 import { empty, facts, pageHead, pill, problem, toast } from "./parts.js";
 import { number } from "./privacy.js";
 
 const PAGE = 50;
+const SHOWN_MOST = 500;
 const SETTLE_MS = 300;
 const FILTERS = [
   { name: "", title: "All", of: () => true },
@@ -20,7 +22,7 @@ const TONES = { queued: "warn", sending: "warn", sent: "second", delivered: "goo
 export class OutboxView {
   #filter = FILTERS[0];
   #stop = new AbortController();
-  #timer = 0;
+  #later = new Later(() => void this.#load(), SETTLE_MS);
   #open = new Set();
   #messages = [];
 
@@ -35,7 +37,7 @@ export class OutboxView {
       this.#more,
     ]);
     for (const kind of ["message", "gap"]) {
-      stream.addEventListener(kind, () => this.#soon(), { signal: this.#stop.signal });
+      stream.addEventListener(kind, () => this.#later.ask(), { signal: this.#stop.signal });
     }
     this.#showTabs({});
     void this.#load();
@@ -44,17 +46,12 @@ export class OutboxView {
   #tabs; #list; #more; #before = null;
 
   close() {
-    clearTimeout(this.#timer);
+    this.#later.cancel();
     this.#stop.abort();
   }
 
-  #soon() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#load(), SETTLE_MS);
-  }
-
-  async #ask(before) {
-    const query = new URLSearchParams({ limit: PAGE });
+  async #ask(before, limit = PAGE) {
+    const query = new URLSearchParams({ limit });
     if (this.#filter.name) query.set("status", this.#filter.name);
     if (before) query.set("before", before);
     return get(`/api/v1/outbox?${query}`);
@@ -63,7 +60,8 @@ export class OutboxView {
   async #load() {
     const filter = this.#filter;
     try {
-      const found = await this.#ask(null);
+      // As many as are shown: whoever looks at older ones is not sent back to the newest.
+      const found = await this.#ask(null, Math.min(SHOWN_MOST, Math.max(PAGE, this.#messages.length)));
       if (filter !== this.#filter) return;
       this.#messages = found.messages;
       this.#before = found.next_before;
@@ -93,6 +91,7 @@ export class OutboxView {
         on: {
           click: () => {
             this.#filter = filter;
+            this.#messages = [];
             this.#showTabs(counts);
             void this.#load().then(() => this.#tabs.querySelector("[aria-pressed=true]")?.focus());
           },
@@ -171,7 +170,7 @@ export class OutboxView {
           try {
             await post(`/api/v1/outbox/${encodeURIComponent(id)}/replay`);
             toast("The message is sent again");
-            this.#soon();
+            this.#later.ask();
           } catch (error) {
             toast(error.status === 403 ? "Your token may not send messages" : error.message, "danger");
             button.disabled = false;

@@ -4,12 +4,13 @@ import { get, post } from "./api.js";
 import { h, icon, put, say } from "./dom.js";
 import { initial, moment } from "./format.js";
 import { ICONS } from "./icons.js";
+import { Later } from "./later.js";
 import { empty, pageHead, pill, problem, toast } from "./parts.js";
 import { number, shownNumber } from "./privacy.js";
+import { RoomReader } from "./room_reader.js";
 import { eventWords, follow, lineOf } from "./transcript.js";
 
 const PAGE = 500;
-const PAGES_MOST = 20;
 const SETTLE_MS = 350;
 const LATER_MS = 1_500;
 const LONGEST = 1_600;
@@ -20,8 +21,11 @@ export class RoomsView {
   #id;
   #rooms = [];
   #stop = new AbortController();
-  #timers = new Map();
-  #after = 0;
+  #roomLater = new Later(() => void this.#loadMore(), SETTLE_MS);
+  #allLater = new Later(() => this.#loadAll(), SETTLE_MS);
+  // What came in is put into its room a moment after it is told.
+  #inboxLater = new Later(() => this.#loadAll(), LATER_MS);
+  #reader = null;
 
   constructor({ stream, id }) {
     this.#id = id;
@@ -32,18 +36,13 @@ export class RoomsView {
       h("div.rooms", {}, [h("nav.panel.room-nav", { "aria-label": "Rooms" }, [this.#list]), this.#talk]),
     ]);
     const signal = this.#stop.signal;
-    const look = (delayMs) => {
-      this.#soon("list", () => void this.#loadList(), delayMs);
-      this.#soon("room", () => void this.#loadMore(), delayMs);
-    };
     stream.addEventListener("line", ({ detail }) => {
-      if (detail.room_id === this.#id) this.#soon("room", () => void this.#loadMore(), SETTLE_MS);
+      if (detail.room_id === this.#id) this.#roomLater.ask();
     }, { signal });
     for (const kind of ["message", "call_offered", "call_ended", "gap"]) {
-      stream.addEventListener(kind, () => look(SETTLE_MS), { signal });
+      stream.addEventListener(kind, () => this.#allLater.ask(), { signal });
     }
-    // What came in is put into its room a moment after it is told.
-    stream.addEventListener("inbox", () => look(LATER_MS), { signal });
+    stream.addEventListener("inbox", () => this.#inboxLater.ask(), { signal });
     void this.#loadList();
     this.#open();
   }
@@ -52,7 +51,7 @@ export class RoomsView {
 
   close() {
     this.#stop.abort();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const later of [this.#roomLater, this.#allLater, this.#inboxLater]) later.cancel();
   }
 
   turnTo(id) {
@@ -63,9 +62,9 @@ export class RoomsView {
     return true;
   }
 
-  #soon(what, work, delayMs) {
-    clearTimeout(this.#timers.get(what));
-    this.#timers.set(what, setTimeout(work, delayMs));
+  #loadAll() {
+    void this.#loadList();
+    void this.#loadMore();
   }
 
   async #loadList() {
@@ -105,14 +104,19 @@ export class RoomsView {
   }
 
   #open() {
-    this.#after = 0;
+    this.#reader = null;
     this.#lines = null;
     if (this.#id === "") {
       this.#talk.replaceChildren(empty("rooms", "Choose a room", "Its calls and messages are shown here, in order."));
       return;
     }
     const id = this.#id;
-    this.#lines = h("ol.lines", { tabindex: "0", role: "log", "aria-label": "Conversation" });
+    const lines = h("ol.lines", { tabindex: "0", role: "log", "aria-label": "Conversation" });
+    this.#lines = lines;
+    this.#reader = new RoomReader(
+      (after) => get(`/api/v1/rooms/${encodeURIComponent(id)}/timeline?after=${after}&limit=${PAGE}`),
+      (entries, isFirst) => this.#append(lines, entries, isFirst),
+    );
     this.#talk.replaceChildren(
       h("div.panel-head", {}, [
         h("a.round-button.narrow-only", { href: "#/rooms", "aria-label": "All rooms" }, [icon(ICONS.back)]),
@@ -137,29 +141,20 @@ export class RoomsView {
     }
   }
 
-  /** Ask for what is not shown yet, and show it; the room may have been left meanwhile. */
+  /** Ask for what is not shown yet, and show it; a room that was left meanwhile keeps what is its own. */
   async #loadMore() {
-    const [id, lines] = [this.#id, this.#lines];
-    if (lines === null) return;
+    const [reader, lines] = [this.#reader, this.#lines];
+    if (reader === null) return;
     try {
-      for (let page = 0; page < PAGES_MOST; page += 1) {
-        const after = this.#after;
-        const found = await get(`/api/v1/rooms/${encodeURIComponent(id)}/timeline?after=${after}&limit=${PAGE}`);
-        if (lines !== this.#lines || after !== this.#after) return;
-        this.#append(lines, found.timeline);
-        if (found.next_after === null) break;
-      }
-      if (this.#after === 0) lines.replaceChildren(h("li", {}, [empty("rooms", "Nothing here yet", "What is said and written appears here.")]));
+      await reader.more();
+      if (reader.seen === 0) lines.replaceChildren(h("li", {}, [empty("rooms", "Nothing here yet", "What is said and written appears here.")]));
     } catch (error) {
-      if (lines === this.#lines && this.#after === 0) lines.replaceChildren(h("li", {}, [problem(error)]));
+      if (reader.seen === 0) lines.replaceChildren(h("li", {}, [problem(error)]));
     }
   }
 
-  #append(lines, entries) {
-    if (entries.length === 0) return;
-    if (this.#after === 0) lines.replaceChildren();
-    const isFirst = this.#after === 0;
-    this.#after = entries.at(-1).seq;
+  #append(lines, entries, isFirst) {
+    if (isFirst) lines.replaceChildren();
     follow(lines, () => {
       for (const entry of entries) {
         if (entry.kind === "offered") lines.append(callMark(entry));
@@ -201,7 +196,7 @@ export class RoomsView {
             field.value = "";
             grow();
             toast(delivery === "spoken" ? "The agent says it in the call" : "Your message is on its way");
-            this.#soon("room", () => void this.#loadMore(), SETTLE_MS);
+            this.#roomLater.ask();
           } catch (error) {
             say(fault, refusal(error));
           } finally {

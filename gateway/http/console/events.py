@@ -1,6 +1,7 @@
 """The stream of events (`GET /api/v1/events`): server-sent events as the HTML standard has them, section 9.2.
 
-Whoever does not read quickly enough is cut off, and its browser comes back with the last id that it saw.
+Whoever does not read quickly enough is cut off, and its browser comes back with the last id that it saw. Before
+each piece it is looked at whether who watches still may.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import logging
 from aiohttp import web
 
 from gateway.console.bus import EventBus, Subscription, TooManyWatchers
+from gateway.http.access import may_go_on
 from gateway.http.errors import ApiError
 from gateway.http.guards import SECURITY_HEADERS
 
@@ -16,12 +18,14 @@ log = logging.getLogger(__name__)
 
 EVENTS_PATH = "/api/v1/events"
 QUIET_S = 15.0
-"""A comment is sent when nothing happens for so long, so that proxies keep the connection."""
+"""A `beat` is sent when nothing happens for so long: proxies keep the connection, and watchers know that it stands."""
 WRITE_BOUND_S = 5.0
 """How long one client may take to make room in its socket."""
 LASTS_S = 3600.0
-"""A stream ends after so long, and is opened again: whoever lost the right to watch then learns it."""
+"""A stream ends after so long, and is opened again."""
 RETRY_MS = 2_000
+# An event, since browsers tell a page of no comments; without an id, so that it changes nothing.
+BEAT = b"event: beat\ndata: {}\n\n"
 BUFFER_BYTES = 256 * 1024
 
 
@@ -44,7 +48,7 @@ def add_routes(app: web.Application, bus: EventBus) -> None:
     async def end_streams(_app: web.Application) -> None:
         bus.close()
 
-    app.router.add_get(EVENTS_PATH, events)
+    app.router.add_get(EVENTS_PATH, events, allow_head=False)
     app.on_shutdown.append(end_streams)
 
 
@@ -65,9 +69,8 @@ async def _stream(request: web.Request, watcher: Subscription) -> web.StreamResp
                 async with asyncio.timeout(QUIET_S):
                     piece = await watcher.take()
             except TimeoutError:
-                await _write(response, b": still here\n\n")
-                continue
-            if not piece:
+                piece = BEAT
+            if not piece or not may_go_on(request):
                 break
             if watcher.missed:
                 log.info("a watcher of events was too slow", extra={"missed": watcher.missed})

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 from gateway import __version__
 from gateway.console.sign_ins import SignIns
 from gateway.http import guards
-from gateway.http.access import GRANTED, PEERS, bearer
+from gateway.http.access import GRANTED, PEERS, SIGN_IN, SignIn, bearer
 from gateway.http.errors import ApiError, of_status
 
 API_PREFIX = "/api/"
@@ -47,7 +47,7 @@ class ConsoleSignIn:
     async def _sign_in(self, request: web.Request) -> web.Response:
         # The guard let it pass, so the token is good.
         response = web.json_response(self._facts(request))
-        is_secure = request.app[PEERS].scheme(request) == "https"
+        is_secure = _is_secure(request)
         response.set_cookie(
             SECURE_COOKIE if is_secure else COOKIE,
             self._sign_ins.sign_in(bearer(request)),
@@ -93,6 +93,10 @@ class ConsoleSignIn:
             return of_status(401, "sign in again")
         if request.method not in _SAFE and not _is_ours(request):
             raise ApiError(403, "http.forbidden", f"a change needs the header {HEADER}")
+        if (request.method, request.path) == ("POST", SESSION_PATH):
+            # Else a cookie could be made to last for ever by asking for the next one with it.
+            return of_status(401, "signing in needs the token itself")
+        request[SIGN_IN] = SignIn(lambda: self._sign_ins.token(key) is not None)
         headers = request.headers.copy()
         headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
         response = await handler(request.clone(headers=headers))
@@ -108,6 +112,15 @@ class ConsoleSignIn:
 
 def _key(request: web.Request) -> str:
     return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE) or ""
+
+
+def _is_secure(request: web.Request) -> bool:
+    """Whether the browser speaks HTTPS, be it with a proxy that we were not told of: then its page's origin says so.
+
+    Whoever lies about that gets a cookie that his browser does not take.
+    """
+    origin = request.headers.get("Origin", "")
+    return request.app[PEERS].scheme(request) == "https" or origin.startswith("https://")
 
 
 def _is_ours(request: web.Request) -> bool:

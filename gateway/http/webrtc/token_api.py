@@ -1,12 +1,12 @@
 """Mints tokens for those who hold the API's token: `POST /api/v1/webrtc/tokens`."""
 
-import json
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
+from gateway.http.bodies import read_object
 from gateway.http.errors import ApiError
 from gateway.http.webrtc.desk import Desk
 from gateway.http.webrtc.tokens import (
@@ -55,13 +55,7 @@ def add_routes(app: web.Application, desk: Desk) -> None:
 
 
 async def _object(request: web.Request) -> dict[str, Any]:
-    text = await request.text()
-    try:
-        body = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        raise _wrong("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise _wrong("the body is not a JSON object")
+    body = await read_object(request)
     if unknown := sorted(set(body) - set(KEYS)):
         raise _wrong(f"unknown key {unknown[0][:40]!r}; keys are: {', '.join(KEYS)}")
     return body

@@ -9,6 +9,7 @@ from agents.llm import client as client_module
 from agents.llm.chunks import ToolCall, Usage
 from agents.llm.client import ChatClient, Completion, Sampling, Target
 from gateway.errors import ProviderRefused, ProviderUnavailable
+from gateway.model.remote_models import ModelHealth, ModelState
 from tests.support.chat_server import (
     DONE,
     Answer,
@@ -139,6 +140,28 @@ async def test_a_refusal_too_goes_to_the_second_url() -> None:
         text, _ = await ask(first.base_url, second.base_url)
 
     assert text == "Yes."
+
+
+async def test_how_each_url_fares_is_known() -> None:
+    async with serve_chat(Answer(status=401)) as first, serve_chat(text_answer("Yes.")) as second:
+        targets = [
+            Target(base_url=first.base_url, model="large", api_key="secret"),
+            Target(base_url=second.base_url, model="small"),
+        ]
+        client = ChatClient(targets, SAMPLING)
+        before = client.models()
+        async for _ in client.stream(MESSAGES, [], Completion()):
+            """Only what came of it counts."""
+        large, small = client.models()
+        await client.close()
+
+    assert [health.state for health in before] == [ModelState.UNASKED, ModelState.UNASKED]
+    assert large == ModelHealth(
+        host="127.0.0.1", model="large", state=ModelState.FAILING, answered=0, failed=1
+    )
+    assert small == ModelHealth(
+        host="127.0.0.1", model="small", state=ModelState.UP, answered=1, failed=0
+    )
 
 
 async def test_nobody_listening_goes_to_the_second_url() -> None:

@@ -1,13 +1,15 @@
 """Tests of gateway/channels/email.py against a mail server on loopback."""
 
+import asyncio
 import email
+import socket
 from email import policy
 
 import pytest
 
 from gateway.channels.email import EmailTransport
 from gateway.config.channels import EmailSection, SmtpSecurity
-from gateway.model.messages import Channel, Media, OutboundMessage, SendFailed
+from gateway.model.messages import Channel, Media, OutboundMessage, SendFailed, TakesLong
 from tests.support.smtp_stand_in import SmtpStandIn
 
 
@@ -89,6 +91,37 @@ async def test_a_break_is_unknown_only_once_the_text_went_out(server, verb, is_u
     with pytest.raises(SendFailed) as caught:
         await transport(server.port).send(message())
     assert (caught.value.may_retry, caught.value.is_unknown) == (True, is_unknown)
+
+
+async def test_a_server_may_look_into_a_text_before_it_takes_it(server):
+    server.delays_s["DATA."] = 1.5
+    mailer = transport(server.port, timeout_s=1)
+    assert isinstance(mailer, TakesLong)
+    assert mailer.send_bound_s > 240
+    assert await mailer.send(message())
+    (_,) = server.mails
+    server.delays_s = {"RCPT": 1.5}
+    with pytest.raises(SendFailed) as caught:
+        await mailer.send(message())
+    assert (caught.value.may_retry, caught.value.is_unknown) == (True, False)
+    await mailer.close()
+
+
+async def test_a_mail_server_that_says_nothing_keeps_no_thread_of_others(server):
+    # It lets in whoever comes, and never greets.
+    silent = socket.create_server(("127.0.0.1", 0), backlog=32)
+    port = silent.getsockname()[1]
+    mailer = transport(port, timeout_s=3)
+    sends = [asyncio.create_task(mailer.send(message())) for _ in range(16)]
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(1):
+        # As names are looked up and files written.
+        assert await asyncio.to_thread(lambda: 7) == 7
+    for send in sends:
+        send.cancel()
+    await asyncio.gather(*sends, return_exceptions=True)
+    await mailer.close()
+    silent.close()
 
 
 async def test_nobody_there(server):

@@ -46,12 +46,19 @@ CASES = [
     ("sms", 21610, OPTED_OUT, 0),
     ("sms", 21408, "whatsapp", 0),
     ("sms", 21612, "whatsapp", 0),
+    ("sms", 20003, "whatsapp", 0),
+    ("sms", 20005, "whatsapp", 0),
+    ("sms", 30002, "whatsapp", 0),
+    ("sms", 21606, "whatsapp", 0),
+    ("sms", 21659, "whatsapp", 0),
+    ("whatsapp", 63007, "sms", 0),
     # Of no table.
     ("sms", 39999, "whatsapp", 0),
 ]
-AT_ONCE = {21614, 21610, 21408, 21612}
+AT_ONCE = {21614, 21610, 21408, 21612, 20003, 20005, 21606, 21659, 63007}
 """Told in the answer to the request; the others by a receipt."""
 ALERTS = {63001, 63013, 30007, 30034, 30032, 21408, 21612}
+ALERTS |= {20003, 20005, 30002, 21606, 21659}
 
 
 def rig_of(tmp_path, order, **fallback):

@@ -167,11 +167,31 @@ async def test_keywords_never_become_messages(rig, text):
         {"update_id": 1, "edited_message": {}},
         update("x", chat={"id": -1, "type": "group"}),
         update("x", **{"from": {"is_bot": True}}),
+        # What cannot be read, and what says nothing: refused it would come for ever.
+        update("x", chat={"id": "no number"}),
+        update("x" * 9_000),
+        update("", dice={"emoji": "🎲", "value": 6}),
+        [],
     ],
 )
 async def test_other_updates_are_left_out(rig, told):
     assert await rig.telegram(told) == 204
     assert not rig.reception.messages
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"location": {"latitude": 52.5, "longitude": 13.4}}, "[location: 52.5, 13.4]"),
+        ({"contact": {"phone_number": "+4915", "first_name": "Ann"}}, "[contact: Ann +4915]"),
+        ({"sticker": {"file_id": "x", "emoji": "👍"}}, "👍"),
+        ({"caption": "look", "location": {"latitude": 1, "longitude": 2}}, "look"),
+    ],
+)
+async def test_what_is_sent_instead_of_words_is_told_in_words(rig, more, words):
+    assert await rig.telegram(update("", **more)) == 204
+    (message,) = rig.reception.messages
+    assert message.text == words
 
 
 async def test_telegrams_files_come_by_their_ids(rig):

@@ -3,7 +3,9 @@
 import asyncio
 import socket
 import sys
+import threading
 from contextlib import suppress
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from gateway.channels.imap_mailbox import ImapMailbox
 from gateway.channels.keywords import Keyword
 from gateway.channels.mail_intake import MailIntake, Taken
 from gateway.channels.media_folder import MediaFolder
-from gateway.channels.webhook_signature import key_of, sign
+from gateway.channels.webhook_signature import is_genuine, key_of, sign
 from gateway.config.channels import ImapSection, SmtpSecurity
 from gateway.errors import StoreError
 from gateway.http.hooks import ProgramHooks
@@ -108,15 +110,19 @@ async def post(client, raw, *, key=KEY, sends_signature=True):
         return answer.status
 
 
-async def test_a_program_posts_a_mail(intake, reception):
+def an_app():
     gateway = FakeGateway()
-    app = build_app(
+    return build_app(
         token="t" * 32,
         live=gateway,
         readiness=gateway,
         archive=gateway,
         registry=CollectorRegistry(),
     )
+
+
+async def test_a_program_posts_a_mail(intake, reception):
+    app = an_app()
     hooks = ProgramHooks(reception, [KEY], mail=intake, mail_most=300_000, clock=lambda: NOW)
     hooks.add_routes(app)
     async with TestClient(TestServer(app)) as client:
@@ -130,6 +136,29 @@ async def test_a_program_posts_a_mail(intake, reception):
         assert await post(client, large.as_bytes(), key=key_of("whsec_" + "A" * 32)) == 403
         reception.is_broken = True
         assert await post(client, mail(Message_ID="<2@x>").as_bytes()) == 503
+
+
+async def test_a_large_mails_signature_is_checked_off_the_loop(intake, monkeypatch):
+    threads = []
+
+    def checked(keys, headers, body, *, at):
+        threads.append((len(body) > 256 * 1024, threading.current_thread()))
+        return is_genuine(keys, headers, body, at=at)
+
+    monkeypatch.setattr("gateway.http.hooks.is_genuine", checked)
+    app = an_app()
+    hooks = ProgramHooks(FakeReception(), [KEY], mail=intake, mail_most=2**20, clock=lambda: NOW)
+    hooks.add_routes(app)
+    async with TestClient(TestServer(app)) as client:
+        assert await post(client, mail("short").as_bytes()) == 200
+        assert await post(client, mail(("z" * 70 + "\n") * 6_000).as_bytes()) == 200
+        assert await post(client, b"x" * 500_000, key=b"w" * 32) == 403
+    here = threading.current_thread()
+    assert [(is_large, thread is here) for is_large, thread in threads] == [
+        (False, True),
+        (True, False),
+        (True, False),
+    ]
 
 
 # A mailbox --------------------------------------------------------------------------------------------
@@ -176,13 +205,13 @@ class MailServer:
         }
         return ImapSection(**values)
 
-    async def put(self, *mails):
+    async def put(self, *mails, at=None):
         def work():
             with IMAPClient("127.0.0.1", port=self.port, ssl=False) as client:
                 client.login(*BOX)
                 for one in mails:
                     raw = one.as_bytes() if isinstance(one, EmailMessage) else one
-                    client.append("INBOX", raw)
+                    client.append("INBOX", raw, msg_time=at)
 
         await asyncio.to_thread(work)
 
@@ -243,6 +272,19 @@ async def test_new_mail_is_read_in_order_and_marked_when_it_is_safe(server, inta
         await server.put(numbered(4))
         await until(lambda: len(reception.messages) == 3)
     await until(all_seen)
+
+
+async def test_old_mail_is_left_alone_unseen(server, intake, reception):
+    await server.put(numbered(1), at=datetime.now() - timedelta(days=9))
+    await server.put(numbered(2), at=datetime.now() - timedelta(days=6))
+    await server.put(numbered(3))
+    async with Reading(server, intake.take, poll_s=1.0):
+        await until(lambda: len(reception.messages) == 2)
+        await asyncio.sleep(1.5)
+    assert [m.provider_id for m in reception.messages] == ["<2@example.com>", "<3@example.com>"]
+    assert await server.unseen() == 1
+    async with Reading(server, intake.take, poll_s=1.0, max_age_days=30):
+        await until(lambda: len(reception.messages) == 3)
 
 
 async def test_idle_tells_of_mail_long_before_a_poll(server, intake, reception):

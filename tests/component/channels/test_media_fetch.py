@@ -71,6 +71,9 @@ async def test_a_slow_server_is_given_up(twilio):
         "file:///etc/passwd",
         "https://user:secret@8.8.8.8/",
         "https://8.8.8.8:22/",
+        "https://[",
+        "https://host:port/",
+        "https://[fec0::1]/",
     ],
 )
 async def test_a_redirect_into_our_network_is_refused(twilio, location):
@@ -106,7 +109,17 @@ async def test_redirects_in_a_circle_end(twilio):
 
 @pytest.mark.parametrize(
     "url",
-    ["", "cat.png", "http://8.8.8.8/x", "ftp://8.8.8.8/x", "https://[", "https://2130706433/"],
+    [
+        "",
+        "cat.png",
+        "http://8.8.8.8/x",
+        "ftp://8.8.8.8/x",
+        "https://[",
+        "https://2130706433/",
+        f"https://{'a' * 64}.example/x",
+        "https://a..b/",
+        "https://\udc80/",
+    ],
 )
 async def test_other_addresses_are_refused(url):
     with pytest.raises((ProviderRefused, ProviderUnavailable)):
@@ -131,6 +144,12 @@ async def test_other_addresses_are_refused(url):
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
+        ("64:ff9b:1::7f00:1", False),
+        ("::127.0.0.1", False),
+        ("fec0::1", False),
+        ("192.0.0.8", False),
+        ("192.0.2.1", False),
+        ("64:ff9b::808:808", True),
         ("example.com", False),
     ],
 )

@@ -107,7 +107,11 @@ async def test_mentions_are_cut_and_files_are_named(rig):
     told = activity(text="<at>Desk</at> stop", attachments=[])
     assert await rig.post(told) == 200
     assert [word for _, word, _ in rig.reception.keywords] == [Keyword.STOP]
-    assert await rig.post(activity(attachments=[file, html, picture])) == 200
+    ours = {"contentType": "image/png", "contentUrl": f"spool:{'a' * 64}"}
+    others = {**file, "content": {"downloadUrl": "telegram:AgAD"}}
+    broken = {"contentType": "image/png", "contentUrl": "https://["}
+    files = [ours, file, html, others, broken, picture]
+    assert await rig.post(activity(attachments=files)) == 200
     (message,) = rig.reception.messages
     assert [item.url for item in message.media] == [
         "https://example.com/secret",

@@ -224,6 +224,26 @@ async def test_only_the_message_itself_is_found(transport, twilio):
     assert await transport.find(message("two", sender="+15550100007"), since=since) is None
 
 
+@pytest.mark.parametrize("templates", [{}, {"2": "HX" + "a" * 32}])
+async def test_choices_are_found_however_they_were_sent(twilio, tmp_path, templates):
+    since = time.time()
+    made = TwilioTransport(
+        section(twilio, tmp_path, button_templates=templates), auth_token=AUTH_TOKEN
+    )
+    asked = message("Which?", channel=Channel.WHATSAPP, buttons=("This one", "That one"))
+    sent = await made.send(asked)
+    assert await made.find(asked, since=since) == sent
+    await made.close()
+
+
+async def test_a_trial_accounts_prefix_hides_nothing(transport, twilio):
+    since = time.time()
+    await transport.send(message("Hello"))
+    twilio.taken[0].fields["Body"] = "Sent from your Twilio trial account - Hello"
+    assert await transport.find(message("Hello"), since=since) is not None
+    assert await transport.find(message("Hell"), since=since) is None
+
+
 async def test_an_older_one_with_the_same_words_is_not_it(transport, twilio):
     await transport.send(message())
     twilio.taken[0].created_at -= 60

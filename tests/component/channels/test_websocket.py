@@ -9,6 +9,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import select
 
+from gateway.access.login_throttle import FREE
+from gateway.access.verifier import Verifier
 from gateway.channels.durable_reception import DurableReception
 from gateway.channels.outbox.outbox import Outbox
 from gateway.channels.outbox.recipient_limit import RecipientLimit
@@ -304,6 +306,35 @@ async def test_nobody_else_comes_in(rig, token, query, status):
         )
     assert refused.value.status == status
     assert rig.hub.clients == 0
+
+
+async def test_guessing_is_slowed_down_and_told_to_fail2ban(rig, caplog):
+    statuses = []
+    for _ in range(FREE + 2):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await rig.connect(token="a guess")
+        statuses.append(refused.value.status)
+
+    assert statuses == [401] * (FREE + 1) + [429]
+    assert int(refused.value.headers["Retry-After"]) >= 1
+    assert "source rejected: 127.0.0.1 (http: wrong_token)" in caplog.messages
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+async def test_a_token_that_is_taken_away_ends_its_connections(rig, monkeypatch, by_us):
+    socket = await rig.connect()
+    await write(socket)
+    await answer(socket)
+    monkeypatch.setattr(Verifier, "holds", lambda *_: None)
+
+    if by_us:
+        await rig.letter("Still there?", 1)
+    else:
+        await write(socket, "And now?", "t2")
+
+    received = await asyncio.wait_for(socket.receive(), 10)
+    assert (received.type, received.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+    assert "And now?" not in [row.text for row in rig.rows(timeline)]
 
 
 async def test_a_plain_request_is_told_to_upgrade(rig):

@@ -1,5 +1,7 @@
 """The console over HTTP: its page and policy, signing in and out, and that nothing is told to strangers."""
 
+import asyncio
+
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -10,6 +12,7 @@ from gateway.config import Config
 from gateway.console.bus import EventBus
 from gateway.console.sign_ins import SignIns
 from gateway.errors import AssetError
+from gateway.http import dialling
 from gateway.http.console import data, events, page
 from gateway.http.console.sign_in import COOKIE, HEADER, SECURE_COOKIE, ConsoleSignIn
 from gateway.http.ports import Check
@@ -78,13 +81,16 @@ async def client(clock, named):
         registry=Metrics().registry,
     )
     parts = Parts()
-    events.add_routes(app, EventBus())
+    bus = EventBus()
+    events.add_routes(app, bus)
+    dialling.add_routes(app, fake)
     data.add_routes(app, board=parts, readiness=fake, vitals=parts, config=lambda: Config())
     ConsoleSignIn(SignIns(lasts_s=3600, clock=clock), mask_pii=True).add_to(app)
     page.add_routes(app, page.read_files(page.folder()))
     jar = aiohttp.CookieJar(unsafe=True)  # addresses instead of names
     async with TestClient(TestServer(app), cookie_jar=jar) as client:
         client.fake = fake
+        client.bus = bus
         yield client
 
 
@@ -214,6 +220,15 @@ async def test_behind_tls_the_cookie_is_for_this_host_alone(clock):
         assert (await shown.json())["mask_pii"] is False
 
 
+async def test_behind_a_proxy_that_nobody_named_the_pages_origin_tells_of_tls(client):
+    headers = {"Authorization": f"Bearer {TOKEN}", "Origin": "https://gateway.example.com"}
+
+    answer = await client.post("/api/v1/session", headers=headers)
+
+    assert answer.cookies[SECURE_COOKIE]["secure"]
+    assert COOKIE not in answer.cookies
+
+
 async def test_signing_out_makes_the_cookie_worthless(client):
     key = (await sign_in(client)).cookies[COOKIE].value
 
@@ -240,6 +255,57 @@ async def test_a_revoked_token_ends_its_sign_ins(client, named):
     named.is_there = True
 
     assert (await client.get("/api/v1/live")).status == 401
+
+
+async def test_a_cookie_makes_no_further_cookie(client):
+    await sign_in(client)
+
+    answer = await client.post("/api/v1/session", headers=OURS)
+
+    assert answer.status == 401
+    assert "Set-Cookie" not in answer.headers
+    assert (await client.get("/api/v1/session")).status == 200
+
+
+async def told_until_the_end(answer) -> bytes:
+    async with asyncio.timeout(10):
+        return await answer.content.read()
+
+
+async def test_signing_out_ends_the_streams_of_that_cookie(client):
+    await sign_in(client)
+    async with client.get("/api/v1/events") as answer:
+        assert answer.status == 200
+        await client.delete("/api/v1/session", headers=OURS)
+
+        client.bus.publish("line", {"text": "a secret"})
+
+        assert b"secret" not in await told_until_the_end(answer)
+
+
+@pytest.mark.parametrize("by_cookie", [True, False])
+async def test_a_stream_ends_with_the_token_it_was_opened_with(client, named, by_cookie):
+    if by_cookie:
+        await sign_in(client, READER)
+    headers = {} if by_cookie else {"Authorization": f"Bearer {READER}"}
+    async with client.get("/api/v1/events", headers=headers) as answer:
+        assert answer.status == 200
+        client.bus.publish("line", {"text": "the first"})
+        async with asyncio.timeout(10):
+            assert await answer.content.readuntil(b"the first")
+        named.is_there = False
+
+        client.bus.publish("line", {"text": "a secret"})
+
+        assert b"secret" not in await told_until_the_end(answer)
+
+
+async def test_a_body_that_is_no_text_is_a_mistake_with_a_cookie_too(client):
+    await sign_in(client)
+
+    answer = await client.post("/api/v1/calls", data=b'{"to": "\xff"}', headers=OURS)
+
+    assert (answer.status, (await answer.json())["error"]["code"]) == (400, "http.bad_request")
 
 
 async def test_whoever_may_only_look_changes_nothing(client):

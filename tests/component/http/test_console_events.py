@@ -78,6 +78,13 @@ async def test_a_stranger_gets_nothing(session):
     assert answer.status == 401
 
 
+async def test_there_is_no_head_of_what_never_ends(session, bus):
+    answer = await session.head("/api/v1/events", headers=HEADERS)
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert bus.statistics().watchers == 0
+
+
 async def test_events_come_as_they_happen(session, bus):
     async with watching(session) as answer:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
@@ -183,9 +190,7 @@ async def test_quiet_streams_are_kept_open(session, bus, monkeypatch):
     async with watching(session) as answer:
         await next_event(answer)
         async with asyncio.timeout(BOUND_S):
-            line = b""
-            while not line.startswith(b": "):
-                line = await answer.content.readline()
+            assert await next_event(answer) == ("", "beat", {})
 
 
 async def test_streams_end_with_the_server(server, session, bus):

@@ -1,6 +1,7 @@
 """The HTTP server over real sockets: routes, token, the one error shape, limits, headers."""
 
 import asyncio
+import contextlib
 import json
 import logging
 
@@ -44,6 +45,13 @@ async def port(fake, metrics):
         await request.read()
         return aiohttp.web.Response(text="taken")
 
+    async def breaks_off(request):
+        answer = aiohttp.web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b"half of it")
+        raise RuntimeError("a secret detail")
+
+    app.router.add_get("/api/v1/breaks-off", breaks_off)
     app.router.add_get("/api/v1/broken", broken)
     app.router.add_post("/api/v1/takes", takes)
     server = HttpServer(HttpSection(port=0), app)
@@ -95,6 +103,19 @@ async def test_readiness_names_what_failed(stranger, fake):
             "store": {"ok": False, "detail": "disk full"},
         },
     }
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-Forwarded-For": "203.0.113.9"}, {"X-Forwarded-For": "127.0.0.1"}, {"Via": "1.1 x"}],
+)
+async def test_strangers_are_told_what_failed_but_not_why(stranger, fake, headers):
+    fake.parts.append(Check(name="mailbox", ok=False, detail="login of desk@example.org failed"))
+
+    body = await (await stranger.get("/readyz", headers=headers)).json()
+
+    assert (body["failed"], body["checks"]["mailbox"]) == (["mailbox"], {"ok": False, "detail": ""})
+    assert "desk@example.org" not in str(body)
 
 
 async def test_metrics_are_told_in_the_text_format(stranger, metrics):
@@ -229,6 +250,31 @@ async def test_a_body_that_is_too_large_is_refused(client):
 async def test_headers_that_are_too_large_are_refused(client):
     answer = await client.get("/healthz", headers={"X-Much": "x" * 20_000})
     assert await error_of(answer) == (400, "http.bad_request")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nothing"])
+async def test_an_expectation_that_nobody_knows_is_refused_in_the_same_shape(stranger, path):
+    answer = await stranger.get(path, headers={"Expect": "<b>miracles</b>"})
+
+    assert await error_of(answer) == (417, "http.expectation_failed")
+    assert "miracles" not in await answer.text()
+
+
+async def test_an_answer_that_breaks_off_is_followed_by_no_other(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"GET /api/v1/breaks-off HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    writer.write(head.encode())
+    said = b""
+    async with asyncio.timeout(10):
+        # Cut off, so that nobody takes the half for the whole.
+        with contextlib.suppress(ConnectionError):
+            while part := await reader.read(65_536):
+                said += part
+    writer.close()
+
+    assert b"half of it" in said
+    assert said.count(b"HTTP/1.1") == 1
+    assert b"secret" not in said
 
 
 async def test_what_is_not_http_is_answered_in_the_same_shape(port, caplog):

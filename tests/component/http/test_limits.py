@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 
 import pytest
 from aiohttp import web
@@ -149,6 +150,37 @@ async def test_what_is_too_large_or_ambiguous_is_refused(head, body, status):
         answered, _ = await answer_to(reader)
         writer.close()
     assert answered == status
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/takes", 400), ("/healthz", 400), ("/api/v1/calls", 401)]
+)
+async def test_a_body_that_cannot_be_unpacked_is_the_senders_mistake(caplog, path, status):
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n"
+    async with serving() as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head.encode() + b"{}")
+        answered, told = await answer_to(reader)
+        await reader.read()
+        writer.close()
+    assert answered == status
+    assert set(told["error"]) == {"code", "message"}
+    # Anybody may send such things, as often as he likes: no traceback for each.
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("path", ["/takes", "/healthz", "/api/v1/calls"])
+async def test_who_goes_in_the_midst_of_a_body_is_no_fault_of_ours(caplog, path):
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode()
+    async with serving() as port, asyncio.timeout(10):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.1)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_small_body_that_grows_when_unpacked_is_refused():

@@ -79,7 +79,18 @@ async def test_drain(
 
 
 @pytest.mark.parametrize(
-    "body", ["no json", "[1]", '{"deadline_s": -1}', '{"deadline_s": "5"}', '{"deadline_s": true}']
+    "body",
+    [
+        "no json",
+        "[1]",
+        "null",
+        "[" * 60_000,
+        '{"deadline_s": -1}',
+        '{"deadline_s": "5"}',
+        '{"deadline_s": true}',
+        '{"deadline_s": NaN}',
+        '{"deadline_s": 1' + "0" * 400 + "}",
+    ],
 )
 async def test_a_wrong_deadline_begins_nothing(
     client: aiohttp.ClientSession, operations: Operations, body: str

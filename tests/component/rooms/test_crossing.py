@@ -148,6 +148,14 @@ async def test_a_message_taken_in_a_call_of_ours_comes_from_our_number(tmp_path)
         assert house.twilio.taken[0].fields["From"] == OURS
 
 
+async def test_a_taken_message_comes_from_the_sender_of_the_number_that_was_called(tmp_path):
+    fallback = {"senders": {"sms": OURS}, "numbers": {OURS: {"senders": {"sms": BOB}}}}
+    async with a_house(tmp_path, desk={"deliver_to": [DESK]}, fallback=fallback) as house:
+        house.take_message(await house.a_call(ANN, live=True), "c_1")
+        await house.sent(1)
+        assert house.twilio.taken[0].fields["From"] == BOB
+
+
 async def test_what_was_taken_when_the_gateway_died_is_delivered_by_the_next_life(tmp_path):
     async with a_house(tmp_path) as house:
         room_id = await house.a_call(ANN)
@@ -164,6 +172,18 @@ async def test_what_was_taken_when_the_gateway_died_is_delivered_by_the_next_lif
                 assert house.twilio.taken == []
             _, page = await house.ask("GET", f"/api/v1/messages?to=%2B{DESK[1:]}")
             assert len(page["messages"]) == 1
+
+
+async def test_addresses_in_another_order_get_nothing_twice_and_a_new_one_what_is_recent(tmp_path):
+    async with a_house(tmp_path, desk={"deliver_to": [DESK, f"whatsapp:{BOB}"]}) as house:
+        house.take_message(await house.a_call(ANN), "c_1")
+        await house.sent(2)
+    reordered = [f"whatsapp:{BOB}", "+4915188888888", DESK]
+    async with a_house(tmp_path, desk={"deliver_to": reordered}) as house:
+        await house.sent(1)
+        await asyncio.sleep(0.3)
+        taken = [item.to for item in house.twilio.taken if "Ann" in item.body]
+        assert taken == ["+4915188888888"]
 
 
 async def test_a_full_outbox_makes_it_wait_and_nothing_is_lost(tmp_path, monkeypatch):

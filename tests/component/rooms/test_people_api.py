@@ -61,6 +61,19 @@ async def test_links_are_listed_and_taken_away(house):
     assert await house.a_call(ANN, call_id="c_1") != await house.a_call("web:ann", call_id="c_2")
 
 
+async def test_rules_for_calls_hold_for_an_address_as_soon_as_it_is_linked(house):
+    def is_muted():
+        return house.texting.call_rules.voice(OURS, "web:ann").is_muted
+
+    room_id = await house.a_call(ANN)
+    await house.ask("PUT", f"/api/v1/rooms/{room_id}/channels/voice", {"muted": True})
+    assert not is_muted()
+    await house.ask("POST", "/api/v1/identities", {"address": "web:ann", "person": ANN})
+    assert is_muted()
+    await house.ask("DELETE", "/api/v1/identities/web:ann")
+    assert not is_muted()
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -87,6 +100,17 @@ async def test_a_stop_by_the_api_is_in_the_ledger_once_and_a_start_ends_it(house
     _, told = await house.ask("GET", f"/api/v1/opt-outs?address=%2B{BOB[1:]}")
     assert (told["opted_out"], len(told["opt_outs"])) == (False, 2)
     assert len((await house.ask("GET", "/api/v1/opt-outs"))[1]["opt_outs"]) == 2
+
+
+async def test_a_national_number_in_the_ledger_is_the_person_who_texts(tmp_path):
+    async with a_house(tmp_path, fallback={"country": "DE", "senders": {"sms": OURS}}) as house:
+        await house.ask("POST", "/api/v1/opt-outs", {"address": "0151 12345678"})
+        status, told = await house.ask("POST", "/api/v1/messages", {"to": ANN, "text": "hi"})
+        assert (status, told["error"]["code"]) == (409, "message.opted_out")
+        link = {"address": "email:bob@x.org", "person": f"0{BOB[3:]}"}
+        assert (await house.ask("POST", "/api/v1/identities", link))[1]["person"] == BOB
+        _, told = await house.ask("GET", "/api/v1/opt-outs?address=015112345678")
+        assert told["opted_out"] is True
 
 
 async def test_a_national_number_of_a_trunk_is_the_person_who_texts(tmp_path):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from gateway.access.verifier import Verifier
 from gateway.model.hangup import HangupCause
 from tests.component.rooms.house import ANN, BOB, LANDLINE, OURS
 
@@ -32,7 +33,8 @@ async def test_rooms_are_listed_by_what_happened_last_and_found_by_address(house
     ):
         _, page = await house.ask("GET", f"/api/v1/rooms?{query}")
         assert [room["room_id"] for room in page["rooms"]] == rooms, query
-    assert (await house.ask("GET", "/api/v1/rooms?before=yesterday"))[0] == 400
+    for before in ("yesterday", "nan,r_1", "1e999,r_1"):
+        assert (await house.ask("GET", f"/api/v1/rooms?before={before}"))[0] == 400
 
 
 async def test_one_room_is_told_with_calls_addresses_and_wishes(house):
@@ -103,6 +105,26 @@ async def test_a_line_that_the_call_did_not_say_is_written_once(house):
     status, told = await house.ask("POST", path, {**body, "text": "Another."})
     assert (status, told["error"]["code"]) == (409, "message.key_reused")
     assert len(house.twilio.taken) == 1
+
+
+async def test_a_line_for_the_voice_alone_is_said_or_nothing(house):
+    room_id = await house.a_call(live=True)
+    path = f"/api/v1/rooms/{room_id}/messages"
+    body = {"text": "Your PIN is wrong.", "channel": "voice", "idempotency_key": "k"}
+    _, told = await house.ask("POST", path, body)
+    assert told["delivery"] == "spoken"
+    (call,) = house.calls.live
+    house.calls.live.clear()
+    call.lines[0].set_result(False)
+    await house.rooms.operator.close()
+    last = (await house.lines(room_id))[-1]
+    assert (last["facts"]["name"], last["text"]) == ("line_not_delivered", "Your PIN is wrong.")
+    assert last["facts"]["reason"].startswith("call.over")
+    assert house.twilio.taken == []
+    # The same request again is the same line, another one comes too late.
+    assert (await house.ask("POST", path, body))[1]["duplicate"] is True
+    status, told = await house.ask("POST", path, {**body, "idempotency_key": "l"})
+    assert (status, told["error"]["code"]) == (409, "call.over")
 
 
 async def test_a_line_that_can_be_neither_said_nor_written_is_told_of(house):
@@ -190,6 +212,18 @@ async def test_a_room_is_read_live_and_again_from_where_one_was(house):
     assert await reader == [(4, "offered"), (5, "answered")]
     assert await read(house, path, 2, Last_Event_ID="2") == [(3, "user_said"), (4, "offered")]
     assert (await read(house, f"{path}?after=0", 1))[0] == (1, "offered")
+
+
+async def test_who_may_not_read_any_more_reads_no_further(house, monkeypatch):
+    room_id = await house.a_call(ANN, call_id="c_1")
+    path = f"/api/v1/rooms/{room_id}/live"
+    reader = asyncio.create_task(read(house, path, 9))
+    await asyncio.sleep(0.3)
+    assert not reader.done()
+
+    monkeypatch.setattr(Verifier, "holds", lambda *_: None)
+
+    assert await reader == []
 
 
 async def test_live_readers_end_with_the_server_and_are_bounded(house, monkeypatch):

@@ -61,3 +61,13 @@ def test_asking_without_a_token_is_no_guess():
         assert guarded.verify("", "192.0.2.1") == Refused()
 
     assert isinstance(guarded.verify("the full token", "192.0.2.1"), Granted)
+
+
+def test_looking_again_at_who_was_let_in_is_no_guess():
+    guarded = verifier()
+    assert guarded.holds("a reader's token") == Granted("reader", READER)
+    for _ in range(10 * FREE):
+        assert guarded.holds("a token that was taken away") is None
+        assert guarded.holds("") is None
+
+    assert isinstance(guarded.verify("the full token", "192.0.2.1"), Granted)

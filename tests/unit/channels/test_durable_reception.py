@@ -86,6 +86,17 @@ async def test_a_stop_that_comes_again_after_a_start_changes_nothing(rig):
     assert rig.answers == [Keyword.START]
 
 
+async def test_a_start_is_a_consent_for_its_channel_once(rig):
+    def given(channel):
+        return rig.database.run(lambda c: people.consent(c, channel, PERSON))
+
+    for _ in range(2):
+        await rig.reception.keyword(message(), Keyword.START, KeywordAnswer.OURS)
+    assert (given(Channel.SMS), given(Channel.WHATSAPP)) == (True, None)
+    await rig.reception.keyword(message(2), Keyword.STOP, KeywordAnswer.OURS)
+    assert rig.is_out()
+
+
 async def test_what_the_provider_answered_is_not_answered_again(rig):
     for keyword in Keyword:
         await rig.reception.keyword(message(), keyword, KeywordAnswer.PROVIDERS)

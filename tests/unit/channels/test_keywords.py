@@ -13,9 +13,40 @@ def test_every_word_of_the_stop_family_stops(word: str) -> None:
         assert keyword(text) is Keyword.STOP
 
 
-@pytest.mark.parametrize("text", ["opt-out", "Opt out", "STOP ALL"])
+@pytest.mark.parametrize(
+    "text", ["opt-out", "Opt out", "STOP ALL", "opt\u2011out", "Opt – out", "stop-all"]
+)
 def test_other_spellings_stop(text: str) -> None:
     assert keyword(text) is Keyword.STOP
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "STOP\u200b",
+        "\ufeffstop",
+        "\u200fstop\u200e",
+        "S\u00adTOP",
+        "ＳＴＯＰ",
+        "«Stop»",
+        "(stop)",
+        "stop。",
+        "STOP 🛑",
+        "stop ❤\ufe0f",
+        "🙏🏽 stop",
+        "/stop",
+        "STOP\u00a0",
+        "¡Stop!",
+        "- stop -",
+    ],
+)
+def test_signs_around_a_word_and_those_that_nobody_sees_do_not_count(text: str) -> None:
+    assert keyword(text) is Keyword.STOP
+
+
+@pytest.mark.parametrize("text", ["Cancel?", "stop?!", "2 stop", "stop 2", "🛑", "…", "?"])
+def test_questions_numbers_and_signs_alone_are_none(text: str) -> None:
+    assert keyword(text) is None
 
 
 def test_start_and_help() -> None:

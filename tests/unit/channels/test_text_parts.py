@@ -1,10 +1,13 @@
+import itertools
+import time
+
 import pytest
 import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.channels import sms_alphabet
-from gateway.channels.graphemes import graphemes
+from gateway.channels.graphemes import is_boundary
 from gateway.channels.text_parts import split, utf16_length
 
 FAMILY = "👨‍👩‍👧‍👦"
@@ -13,6 +16,11 @@ WRITTEN = st.text(
     | st.characters(exclude_categories=["Cs"]),
     max_size=300,
 )
+
+
+def graphemes(text: str) -> list[str]:
+    cuts = [at for at in range(len(text) + 1) if is_boundary(text, at)]
+    return [text[start:end] for start, end in itertools.pairwise(cuts)]
 
 
 @given(WRITTEN)
@@ -46,6 +54,31 @@ def test_parts_fit_and_lose_only_white_space(text: str, limit: int, length: obje
     parts = split(text, limit, length=length)
     assert all(part and length(part) <= limit for part in parts)
     assert "".join("".join(parts).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("letter", ["ж", "\u00a0", "e\u0301"])
+def test_letters_that_count_double_only_among_themselves_are_counted_after_the_cut(
+    letter: str,
+) -> None:
+    # 1,001 UCS-2 units with the wide letter, 2,000 septets without it.
+    parts = split("€" * 1000 + letter + "a" * 3000, 1600)
+    assert all(sms_alphabet.length(part) <= 1600 for part in parts)
+
+
+@pytest.mark.parametrize("length", [sms_alphabet.length, utf16_length])
+@pytest.mark.parametrize(
+    "sentence", ["A sentence with some words. ", "👍🏽 Ещё слова. ", "wordwithout"]
+)
+def test_a_long_text_does_not_hold_up_the_loop(length: object, sentence: str) -> None:
+    assert callable(length)
+    text = (sentence * 2000)[:16_000]
+    took_s = []
+    for _ in range(3):
+        began_s = time.process_time()
+        parts = split(text, 1600, length=length)
+        took_s.append(time.process_time() - began_s)
+    assert len(parts) >= 10
+    assert min(took_s) < 0.05
 
 
 def test_a_reply_of_1600_letters_is_one_message_and_1601_are_two() -> None:

@@ -246,7 +246,7 @@ async def test_what_is_written_down_is_told_and_noted(world):
         "call_id": "c_1", "cause": "caller_hung_up", "detail": "", "ended_ms": 900.0,
     }  # fmt: skip
     call = world.watch.call("c_1")
-    assert list(call.responses_ms) == [412.5]
+    assert list(call.responses_ms) == [412]
     assert call.gate_reason == "greeting_played"
 
 

@@ -37,14 +37,14 @@ class Agent:
 
     def __init__(self):
         self.turns = []
-        self.fails = False
+        self.fails = None
         self.notes = ()
 
     async def answer(self, turn):
         self.turns.append(turn)
         await asyncio.sleep(1)
-        if self.fails:
-            raise ProviderUnavailable("no model")
+        if self.fails is not None:
+            raise self.fails
         return TextReply(text=f"re: {turn.text}", notes=self.notes)
 
 
@@ -194,11 +194,17 @@ async def test_rooms_are_answered_side_by_side(bench):
     assert len(bench.sent()) == 10
 
 
-async def test_an_agent_that_fails_apologises(bench):
-    bench.agent.fails = True
+@pytest.mark.parametrize("error", [ProviderUnavailable("no model"), KeyError("a mistake")])
+async def test_an_agent_that_fails_apologises_and_the_room_goes_on(bench, error):
+    bench.agent.fails = error
     bench.receive("hi")
     await bench.run(bench.desk())
     assert bench.sent() == [f"{HELLO}\n\n{bench.agent.apology}"]
+    bench.agent.fails = None
+    bench.receive("again")
+    await bench.run(bench.desk())
+    assert bench.sent()[1:] == ["re: again"]
+    assert len(bench.agent.turns) == 2
 
 
 async def test_what_an_agent_recorded_stands_in_the_timeline_once(bench):

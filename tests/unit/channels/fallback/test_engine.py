@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from sqlalchemy import insert, select
 
 from gateway.channels.fallback.engine import Fallback
+from gateway.channels.fallback.known import served_senders
 from gateway.channels.fallback.policy import Pass, Reason, Send
 from gateway.channels.outbox.outbox import Outbox
 from gateway.config.fallback import FallbackSection
@@ -19,18 +20,26 @@ from gateway.model.messages import (
     Channel,
     ChannelCapabilities,
     InboundMessage,
+    Media,
     MessageStatus,
     Receipt,
     SendFailed,
+    Template,
 )
-from gateway.rooms.letters import Letters
+from gateway.rooms.letters import Letters, message_id
 from gateway.rooms.timeline import Entry, Kind
 from gateway.store import inbox, people, room_lines
+from gateway.store.outbox_writes import get
 from gateway.store.schema import calls, timeline
 from gateway.store.schema_messages import messages
 from tests.support.messages import outbound
 
 OURS, PERSON = "+493012345678", "+4915123456789"
+WORDLESS = (
+    "We wrote to you, but it did not arrive. You can answer this message. "
+    "Or call from your browser: https://call.example/{room}"
+)
+FILE = f"{WORDLESS}\nhttps://x.example/a.png"
 NOON = 1_763_722_800.0  # in Berlin
 
 
@@ -264,6 +273,27 @@ async def test_an_opt_out_learned_from_a_code_ends_it_for_good(bench):
     assert bench.provider.taken == []
 
 
+async def test_an_opt_out_is_learned_again_when_a_message_is_sent_again_after_a_start(bench):
+    def is_out():
+        return bench.database.run(lambda c: people.is_opted_out(c, Channel.SMS, PERSON))
+
+    bench.provider.codes = {Channel.SMS: "21610"}
+    bench.call(HangupCause.WORKER_LOST, said=True)
+    await bench.fallback.call_ended("c_1")
+    await asyncio.sleep(5)
+    assert is_out()
+    bench.database.run(
+        lambda c: people.record_opt_out(
+            c, Channel.SMS, PERSON, is_out=False, at=2.0, source="api:1"
+        )
+    )
+    assert not is_out()
+    (failed,) = await bench.outbox.messages(limit=9)
+    await bench.outbox.replay(failed.message.message_id)
+    await asyncio.sleep(5)
+    assert is_out()
+
+
 async def test_a_reply_that_failed_is_sent_by_the_next_channel_once(bench):
     bench.provider.codes = {Channel.WHATSAPP: "63024"}
     room_id = bench.call(HangupCause.AGENT_HUNG_UP, said=True)
@@ -277,6 +307,47 @@ async def test_a_reply_that_failed_is_sent_by_the_next_channel_once(bench):
     assert (message.channel, message.text) == (Channel.SMS, "42")
     assert message.cause == "fallback:message:m_7#1"
     assert bench.decisions() == ["sms"]
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "written"),
+    [
+        ("", {"media": (Media(url="https://x.example/a.png", content_type="image/png"),)}, FILE),
+        ("[template HX1]", {"template": Template(content_sid="HX1")}, WORDLESS),
+        (
+            "Our plan",
+            {"media": (Media(url="https://x.example/a.png", content_type="image/png"),)},
+            "Our plan\nhttps://x.example/a.png",
+        ),
+        ("Hello", {"template": Template(content_sid="HX1")}, "Hello"),
+    ],
+)
+async def test_what_had_no_words_is_told_in_others_and_files_as_links(bench, text, more, written):
+    bench.provider.codes = {Channel.WHATSAPP: "63024"}
+    room_id = bench.call(HangupCause.AGENT_HUNG_UP, said=True)
+    message = outbound(7, room_id=room_id, channel=Channel.WHATSAPP, recipient=PERSON, text=text)
+    await bench.outbox.accept(replace(message, sender=OURS, **more))
+    await asyncio.sleep(5)
+    (message,) = bench.provider.taken
+    assert (message.channel, message.template) == (Channel.SMS, None)
+    assert message.text == written.replace("{room}", room_id)
+
+
+async def test_a_variable_of_a_template_is_one_line(database):
+    bench = Bench(database)
+    bench.provider.codes = {Channel.WHATSAPP: "63016"}
+    await bench.open(
+        order=["whatsapp"], templates={"whatsapp": "HX1"}, template_variables={"1": "{text}"}
+    )
+    room_id = bench.call(HangupCause.AGENT_HUNG_UP, said=True)
+    more = {"channel": Channel.WHATSAPP, "sender": OURS, "recipient": PERSON}
+    await bench.outbox.accept(
+        outbound(7, room_id=room_id, text="One.\n\n\tTwo.     Three.", **more)
+    )
+    await asyncio.sleep(5)
+    template = bench.database.run(lambda c: get(c, message_id("fallback:message:m_7#1")))
+    assert template.message.template.variables == {"1": "One. Two. Three."}
+    await bench.outbox.close(0.0)
 
 
 async def test_a_receipt_of_failure_long_after_goes_on_too(bench):
@@ -300,11 +371,61 @@ async def test_a_receipt_of_failure_long_after_goes_on_too(bench):
     assert [message.recipient for message in bench.provider.taken] == [PERSON, "ann@example.org"]
 
 
+@pytest.mark.parametrize(
+    ("given", "decided"),
+    [({}, "none_left"), ({Channel.SMS: True}, "sms"), ({Channel.SMS: False}, "none_left")],
+)
+async def test_whom_we_called_is_written_to_by_the_channels_they_allowed(bench, given, decided):
+    for channel, is_given in given.items():
+        bench.database.run(
+            lambda c, channel=channel, is_given=is_given: people.record_consent(
+                c, channel, PERSON, is_given=is_given, at=1.0, source="api:1"
+            )
+        )
+    bench.call(HangupCause.NO_ANSWER, direction="outbound")
+    await bench.fallback.call_ended("c_1")
+    assert bench.decisions() == [decided]
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "sender"),
+    [
+        (OURS, "", OURS),
+        ("030 12345678", "DE", OURS),
+        ("493012345678", "DE", OURS),
+        ("030 12345678", "", None),
+        ("100", "DE", None),
+        ("web:shop", "DE", None),
+    ],
+)
+def test_a_number_that_a_trunk_tells_without_its_country_code_sends_too(number, country, sender):
+    found = served_senders(
+        FallbackSection(country=country), number, lambda _channel: ChannelCapabilities(text_limit=9)
+    )
+    assert found.get(Channel.SMS) == found.get(Channel.WHATSAPP) == sender
+
+
 async def test_a_caller_who_withheld_their_number_is_nobody(bench):
     bench.call(HangupCause.WORKER_LOST, said=True, caller="anonymous")
     decision = await bench.fallback.call_ended("c_1")
     assert isinstance(decision, Pass)
     assert decision.reason is Reason.NOBODY
+
+
+async def test_a_message_that_did_not_arrive_does_not_hold_up_the_next(database):
+    bench = Bench(database)
+    bench.provider.codes = {Channel.WHATSAPP: "63003", Channel.SMS: "30034"}
+    await bench.open(pause_s=600)
+    bench.call(HangupCause.WORKER_LOST, said=True)
+    await bench.fallback.call_ended("c_1")
+    await asyncio.sleep(5)
+    assert bench.provider.taken == []
+    bench.provider.codes = {}
+    bench.call(HangupCause.WORKER_LOST, "c_2", said=True)
+    await bench.fallback.call_ended("c_2")
+    await asyncio.sleep(5)
+    assert [message.channel for message in bench.provider.taken] == [Channel.SMS]
+    await bench.outbox.close(0.0)
 
 
 async def test_a_second_incident_a_moment_later_is_passed_over(database):

@@ -32,6 +32,20 @@ def test_across_a_change_of_the_clock_it_ends_by_the_wall() -> None:
         assert next_allowed(at(evening), NIGHT, ["Europe/Berlin"]) == at(morning)
 
 
+def test_in_the_hour_that_comes_twice_it_ends_twice() -> None:
+    until_half_past = QuietHours(time(21), time(2, 30))
+    # Berlin, 25 October 2026: from 03:00 back to 02:00.
+    second_two = at("2026-10-25 01:50") + 3_600 + 1_200
+    assert datetime.fromtimestamp(second_two, ZoneInfo("Europe/Berlin")).time() == time(2, 10)
+    assert next_allowed(second_two, until_half_past, ["Europe/Berlin"]) == second_two + 1_200
+
+
+def test_in_the_hour_that_never_is_it_ends_after_the_jump() -> None:
+    until_half_past = QuietHours(time(21), time(2, 30))
+    ended = next_allowed(at("2026-03-29 01:00"), until_half_past, ["Europe/Berlin"])
+    assert ended == at("2026-03-29 03:30")
+
+
 def test_a_person_who_may_be_in_two_zones_sleeps_in_neither() -> None:
     zones = ["America/New_York", "America/Los_Angeles"]
     early = at("2026-11-21 08:30", "America/New_York")

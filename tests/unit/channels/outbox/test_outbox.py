@@ -234,6 +234,24 @@ async def test_an_attempt_that_did_not_arrive_is_made_again(desk):
     assert desk.outcomes() == ["unknown", "taken"]
 
 
+async def test_the_same_words_a_moment_before_do_not_count_as_this_message(desk):
+    class ByWords(FindingTransport):
+        async def find(self, message, *, since):
+            same = [number for number, one in enumerate(self.taken) if one.text == message.text]
+            return Accepted(provider_id=f"SM{same[-1]}") if same else None
+
+    broken = SendFailed("broken", "connection reset", may_retry=True, is_unknown=True)
+    transport = ByWords([Accepted(provider_id="SM0"), broken, Accepted(provider_id="SM1")])
+    outbox = await desk.open(transport)
+
+    for number in (1, 2):
+        await outbox.accept(outbound(number, text="Yes."))
+    await asyncio.sleep(60)
+
+    assert transport.taken_ids == ["m_1", "m_2"]
+    assert desk.outcomes(2) == ["unknown", "taken"]
+
+
 async def test_a_provider_that_does_not_tell_is_asked_again_but_sent_nothing(desk):
     transport = FindingTransport(["lost"])
     transport.find_steps.extend([LATER, LATER])
@@ -257,6 +275,20 @@ async def test_an_outcome_that_stays_unknown_is_a_dead_letter_not_a_second_messa
     assert transport.taken_ids == ["m_1"]
     assert desk.status() is MessageStatus.DEAD
     assert desk.failed == [("m_1", "outcome_unknown")]
+
+
+async def test_a_provider_that_takes_long_by_itself_is_not_cut_off_and_sent_the_same_again(desk):
+    class Slow(FakeTransport):
+        send_bound_s = 200.0
+
+    transport = Slow(takes_s=100.0)
+    outbox = await desk.open(transport)
+
+    await outbox.accept(outbound())
+    await asyncio.sleep(600)
+
+    assert transport.taken_ids == ["m_1"]
+    assert desk.status() is MessageStatus.SENT
 
 
 async def test_a_provider_with_keys_is_sent_the_same_message_again(desk):
@@ -463,6 +495,23 @@ async def test_failures_are_told_until_somebody_takes_note_across_lives(desk):
     await asyncio.sleep(100)
 
     assert told == ["m_1"] * 3
+
+
+async def test_many_failures_are_told_at_once_whatever_cannot_be_told(desk):
+    told = set()
+
+    async def on_failed(record):
+        if record.seq <= 120:
+            raise RuntimeError("never")
+        told.add(record.seq)
+
+    transport = FakeTransport(takes_s=0.0)
+    transport.always = REFUSED
+    outbox = await desk.open(transport, on_failed=on_failed)
+    for number in range(1, 401):
+        await outbox.accept(outbound(number, recipient=f"+4917{number}"))
+    await asyncio.sleep(10)
+    assert told == set(range(121, 401))
 
 
 async def test_a_failure_that_a_receipt_reports_is_told(desk):

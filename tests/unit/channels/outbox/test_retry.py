@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,11 @@ def test_a_provider_that_asks_for_more_time_gets_it(asked_s, seed):
     delay_s = RetryPolicy().delay_s(1, random.Random(seed), at_least_s=asked_s)
 
     assert asked_s <= delay_s <= asked_s + 4.0
+
+
+@pytest.mark.parametrize("asked_s", [1e9, float("9" * 400)])
+def test_a_time_that_cannot_be_meant_is_a_day(asked_s):
+    assert 86_400.0 <= RetryPolicy().delay_s(1, random.Random(1), at_least_s=asked_s) <= 86_402.0
 
 
 def test_those_that_failed_together_do_not_return_together():

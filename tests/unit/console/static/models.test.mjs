@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  clock, fineClock, grade, initial, median, millis, span, speed, words,
+  clock, decoded, fineClock, grade, initial, median, millis, span, speed, words,
 } from "../../../../gateway/console/static/format.js";
+import { CallEntries } from "../../../../gateway/console/static/call_entries.js";
+import { RoomReader } from "../../../../gateway/console/static/room_reader.js";
 import { Levels, decode, isSpeaking, loudness } from "../../../../gateway/console/static/levels.js";
 import { mask, setMasking, shownNumber } from "../../../../gateway/console/static/privacy.js";
 import { speaker, stateTone, stateWords } from "../../../../gateway/console/static/call_words.js";
@@ -36,6 +38,62 @@ test("words and grades", () => {
   assert.deepEqual([4, 3.4, 3.3].map(grade), ["good", "fair", "poor"]);
   assert.equal(median([]), null);
   assert.equal(median([900, 10, 40]), 40);
+});
+
+test("a part of an address that nobody wrote so is left as it is", () => {
+  assert.equal(decoded("c_1%2F2"), "c_1/2");
+  assert.equal(decoded("%E0%A4%A"), "%E0%A4%A");
+});
+
+test("what the stream tells while a call is asked for is neither lost nor shown twice", () => {
+  const line = (text, offset) => ({ kind: "user_said", text, offset_ms: offset });
+  const entries = new CallEntries();
+  entries.add(line("written before the answer", 1_000.0004));
+  entries.add(line("written after it", 2_000));
+
+  entries.reset([line("older", 10), line("written before the answer", 1_000)]);
+
+  assert.deepEqual(entries.all.map(({ text }) => text), ["older", "written before the answer", "written after it"]);
+  entries.add(line("later", 3_000));
+  assert.equal(entries.all.length, 4);
+});
+
+test("a room is read to its end though more is wanted while a reading goes on", async () => {
+  const written = [1, 2, 3];
+  const answers = [];
+  const ask = (after) => new Promise((resolve) => {
+    const timeline = written.filter((seq) => seq > after).slice(0, 2).map((seq) => ({ seq }));
+    answers.push(() => resolve({ timeline, next_after: timeline.length === 2 ? timeline[1].seq : null }));
+  });
+  const taken = [];
+  const reader = new RoomReader(ask, (entries, isFirst) => taken.push([isFirst, ...entries.map(({ seq }) => seq)]));
+  const reading = reader.more();
+  answers.shift()();
+  await new Promise(setImmediate);
+  // The answer to the second page is under way when something is added.
+  written.push(4);
+  const again = reader.more();
+  while (answers.length > 0) {
+    answers.shift()();
+    await new Promise(setImmediate);
+  }
+  await Promise.all([reading, again]);
+
+  assert.deepEqual(taken, [[true, 1, 2], [false, 3], [false, 4]]);
+});
+
+test("a room that could not be read is read from where it was", async () => {
+  let isBroken = true;
+  const reader = new RoomReader(async () => {
+    if (isBroken) throw new Error("no answer");
+    return { timeline: [{ seq: 7 }], next_after: null };
+  }, () => {});
+  await assert.rejects(reader.more());
+  isBroken = false;
+
+  await reader.more();
+
+  assert.equal(reader.seen, 7);
 });
 
 test("a masked number shows no more than its last two digits", () => {

@@ -60,8 +60,19 @@ test("candidates go with the current ETag, a restart with any, and its answer re
   await signalling.sendCandidates("a=candidate:2");
   assert.deepEqual(asked.slice(1).map(({ headers }) => headers["If-Match"]), ['"one"', "*", '"two"']);
   assert.ok(asked.slice(1).every(({ url, method }) =>
-    method === "PATCH" && url === "https://calls.example.org/webrtc/calls/r-1"));
+    method === "PATCH" && url === "https://calls.example.org/voice/webrtc/calls/r-1"));
 });
+
+for (const location of ["/webrtc/calls/r-1", "/voice/webrtc/calls/r-1", "http://127.0.0.1:8080/webrtc/calls/r-1"]) {
+  test(`behind a path of a proxy the call at ${location} is ended where it was made`, async () => {
+    const answer = new Response("v=0", { status: 201, headers: { Location: location } });
+    const { asked, fetcher } = gateway(answer, new Response());
+    const signalling = new Signalling(BASE, "", fetcher);
+    await signalling.offer("v=0 offer");
+    await signalling.hangUp();
+    assert.equal(asked[1].url, "https://calls.example.org/voice/webrtc/calls/r-1");
+  });
+}
 
 test("hanging up deletes the call once, and outlives the page", async () => {
   const { asked, signalling } = await inCall(new Response());
