@@ -33,8 +33,8 @@ COLUMNS = (
 
 Cell = str | float | None
 
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection)."""
+_RISKY = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
+"""What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection); the wide forms in some languages."""
 _NUMBER = re.compile(r"\+?[0-9]{1,20}")
 
 
@@ -82,7 +82,9 @@ def _cell(value: Cell) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     # A plain telephone number is left as it is, so that programs find it.
-    if value.startswith(_RISKY) and not _NUMBER.fullmatch(value):
+    # Some programs take spaces away first.
+    is_risky = value.startswith(_RISKY) or value.lstrip().startswith(_RISKY)
+    if is_risky and not _NUMBER.fullmatch(value):
         return "'" + value
     return value
 

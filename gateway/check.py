@@ -21,6 +21,7 @@ from gateway.checks.observing import check_observing
 from gateway.checks.public_url import check_public_url
 from gateway.checks.secret_files import check_secrets
 from gateway.checks.speech import check_speech
+from gateway.checks.tcp_filter import check_tcp_filter
 from gateway.checks.webrtc import check_webrtc
 from gateway.config import Config, SpeechSection
 from gateway.config import file as config_file
@@ -61,6 +62,7 @@ def _looks(config: Config, source: Path | None, *, live: bool) -> list[Look]:
         lambda: check_greetings(config),
         lambda: check_machine(config, is_running=running),
         lambda: check_kernel(config),
+        lambda: check_tcp_filter(config, source),
         lambda: check_observing(config),
         lambda: check_clock(config, live=live),
     ]

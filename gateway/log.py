@@ -6,7 +6,8 @@ are kept here and nowhere else:
 * `CALL_ID` and `ROOM_ID` are put on each record from the context of whoever logs. Context does not
   follow into native threads, so objects that live as long as a call hold `for_call(logger, call_id)`.
 * Facts whose name begins with `pii_` (numbers, digits, words spoken) are printed as `pii.…` and masked
-  unless the configuration says otherwise; nothing else may carry them.
+  unless the configuration says otherwise; nothing else of ours may carry them. What others say (a
+  provider's reason, the text of an exception) may all the same: numbers and mail addresses are masked in it.
 """
 
 import json
@@ -38,6 +39,12 @@ _KEEP_DIGITS_FROM = 5
 """Shorter numbers (extensions, keys pressed) are masked whole: two digits would give most of them away."""
 
 
+_NAMES_PEOPLE = re.compile(r"[\w.%+-]{1,64}@[\w-]+(?:\.[\w-]+)+|\+\d(?:[ ().-]{0,2}\d){6,18}")
+"""A mail address, or a number with its country code, within other words."""
+_PASSWORD = re.compile(r"(?<=://)[^/\s@]+@")
+"""User and password of a URL."""
+
+
 def mask(value: object) -> str:
     """Return what may be shown of a private value: a number's last two digits, the length of words."""
     text = str(value)
@@ -48,6 +55,12 @@ def mask(value: object) -> str:
         digits = [character for character in user if character.isdigit()]
         return "***" + ("".join(digits[-2:]) if len(digits) >= _KEEP_DIGITS_FROM else "")
     return f"<{len(text)} characters>"
+
+
+def scrub(text: str, *, mask_pii: bool) -> str:
+    """Return somebody else's words without passwords and, if asked to, without what names people."""
+    text = _PASSWORD.sub("***@", text)
+    return _NAMES_PEOPLE.sub(lambda match: mask(match[0]), text) if mask_pii else text
 
 
 def one_line(text: str) -> str:
@@ -85,6 +98,8 @@ class _Formatter(logging.Formatter):
             if name.startswith(PII_PREFIX):
                 shown = mask(value) if self._mask_pii else value
                 yield f"pii.{name.removeprefix(PII_PREFIX)}", shown
+            elif isinstance(value, str):
+                yield name, scrub(value, mask_pii=self._mask_pii)
             else:
                 yield name, value
 
@@ -95,7 +110,7 @@ class _Formatter(logging.Formatter):
             parts.append(self.formatException(record.exc_info))
         if record.stack_info:
             parts.append(self.formatStack(record.stack_info))
-        return "\n".join(parts)
+        return scrub("\n".join(parts), mask_pii=self._mask_pii)
 
 
 class JsonFormatter(_Formatter):

@@ -69,12 +69,21 @@ class Gateway:
         self.hearing = HearingHub(silero_vad_model())
         self.speech = SpeechPool(config.speech)
         cache = SpeechCache(config.gateway.cache_dir / "speech")
-        voices = [CachedVoice(_voice(config.speech.voice, self.speech), cache)]
-        if config.speech.second_voice not in ("none", config.speech.voice):
-            voices.append(CachedVoice(_voice(config.speech.second_voice, self.speech), cache))
-        self._voices = voices
+        names = dict.fromkeys((config.speech.voice, config.speech.second_voice))
+        made = [_voice(name, self.speech) for name in names if name != "none"]
+        voices = [CachedVoice(voice, cache) for voice in made]
+        # What agents say to one caller only, such as a number read back, does not stay on the disk.
+        self._lasting: set[str] = set()
+        self._agents_voices = [
+            CachedVoice(voice, cache, lasts=self._lasting.__contains__) for voice in made
+        ]
+        self._voices = [*voices, *self._agents_voices]
         self.phrases = FixedPhrases(
-            voices[0], voices[1] if len(voices) > 1 else None, clips.load, wav.read_wav
+            voices[0],
+            voices[1] if len(voices) > 1 else None,
+            clips.load,
+            wav.read_wav,
+            self._agents_voices,
         )
         self.observing = Observing(config, self.metrics, self.store)
         self.running = RunningCalls()
@@ -314,7 +323,9 @@ class Gateway:
             **self.observing.capabilities(),
             "send_message": lambda *of_call: self.rooms.call_texts.send_message(*of_call),
         }
-        return build_agents(config, self.speech, LadderVoice(self._voices), capabilities)
+        agents = build_agents(config, self.speech, LadderVoice(self._agents_voices), capabilities)
+        self._lasting.update(text for agent in agents.values() for text in agent.phrases())
+        return agents
 
     async def _close_agents(self) -> None:
         await self.changeover.close()

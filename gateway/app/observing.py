@@ -31,6 +31,7 @@ class Observing:
 
     def __init__(self, config: Config, metrics: Metrics, store: Store) -> None:
         """Raises `ConfigError`."""
+        self._store = store
         self.recordings = RecordingDesk(config, metrics)
         self.vitals = Vitals(metrics.registry, store)
         self._webhooks = EventWebhooks(
@@ -79,7 +80,7 @@ class Observing:
         stack.push_async_callback(self.recordings.stop)
         await self.recordings.start()
         stack.push_async_callback(self._webhooks.close)
-        await self._webhooks.start()
+        await self._webhooks.start(self._store.cut_off)
 
     async def close(self) -> None:
         """End, bounded; may be called twice."""

@@ -44,10 +44,14 @@ class Reload:
         self._tell = tell
         self._lock = asyncio.Lock()
         self._signalled: asyncio.Task[None] | None = None
+        self._is_asked_again = False
 
     def on_signal(self) -> None:
-        """Reload without anybody to tell but the log; while one such goes on, more are the same."""
-        if self._signalled is None or self._signalled.done():
+        """Reload without anybody to tell but the log; while one such goes on, all more are one that follows it."""
+        if self._signalled is not None and not self._signalled.done():
+            # The file may have been changed after it was read.
+            self._is_asked_again = True
+        else:
             self._signalled = asyncio.create_task(self._for_signal(), name="reload by signal")
 
     async def reload(self) -> ReloadReport:
@@ -78,10 +82,16 @@ class Reload:
             await asyncio.gather(self._signalled, return_exceptions=True)
 
     async def _for_signal(self) -> None:
-        try:
-            await self.reload()
-        except GatewayError as error:
-            log.debug("reload by signal failed", extra={"code": error.code})
+        while True:
+            self._is_asked_again = False
+            try:
+                await self.reload()
+            except GatewayError as error:
+                log.debug("reload by signal failed", extra={"code": error.code})
+            except Exception:
+                log.exception("a reload failed as it should not")
+            if not self._is_asked_again:
+                return
 
     async def _apply(self) -> Changes:
         running = self._running()

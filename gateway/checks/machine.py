@@ -13,12 +13,14 @@ from gateway import api_token
 from gateway.checks.finding import Finding, fail, ok, warn
 from gateway.config import Config
 from gateway.errors import ConfigError
-from gateway.store import sqlite
+from gateway.store import earlier, sqlite
 from gateway.store.schema import SCHEMA_VERSION, schema_versions
 
 _MIB = 1 << 20
 DISK_LEAST = 64 * _MIB
 DISK_COMFORTABLE = 1024 * _MIB
+FILES_LEAST = 1_000
+"""A file system can be full of files before it is full of bytes (`df -i`)."""
 DESCRIPTORS_PER_CALL = 4
 """RTP and RTCP sockets, and as many again for a re-INVITE that moves them."""
 DESCRIPTORS_BESIDES = 256
@@ -59,10 +61,19 @@ def _directory(key: str, path: Path) -> Iterator[Finding]:
     remedy = f"free some, or set {key} to a place with more"
     if free < DISK_LEAST:
         yield fail("directories", f"{key} {path}: {free // _MIB} MiB free", remedy)
+    elif (files := _free_files(there)) < FILES_LEAST:
+        told = f"{key} {path}: room for {files} more files only (`df -i`)"
+        yield fail("directories", told, f"remove what has many, or set {key} to another place")
     elif free < DISK_COMFORTABLE:
         yield warn("directories", f"{key} {path}: only {free // _MIB} MiB free", remedy)
     else:
         yield ok("directories", f"{key} {path}: writable, {free / 1024 / _MIB:.1f} GiB free")
+
+
+def _free_files(there: Path) -> float:
+    """Return how many more files there can be; some file systems have no such bound."""
+    status = os.statvfs(there)
+    return status.f_favail if status.f_files else float("inf")
 
 
 def _database(config: Config, *, is_running: bool) -> Iterator[Finding]:
@@ -84,7 +95,7 @@ def _database(config: Config, *, is_running: bool) -> Iterator[Finding]:
         yield fail(
             "database",
             f"{path} has schema version {version}, this program knows {SCHEMA_VERSION}",
-            "install the newer Offhook again, or set gateway.data_dir",
+            earlier.way_back(path) or "install the newer Offhook again, or set gateway.data_dir",
         )
         return
     user = "in use by a running gateway" if is_running else "not in use"

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -10,7 +10,9 @@ from pydantic import BaseModel
 from gateway.access.token_file import TOKENS_FILE, TokenFile
 from gateway.api_token import TOKEN_FILE
 from gateway.checks.finding import Finding, fail, ok, warn
+from gateway.checks.service_user import may_read, service_user
 from gateway.config import Config
+from gateway.config.file import CREDENTIALS
 from gateway.errors import ConfigError
 from gateway.store.sqlite import DATABASE_FILE
 from gateway.webrtc_secret import SECRET_FILE
@@ -30,6 +32,7 @@ def check_secrets(config: Config, source: Path | None) -> list[Finding]:
         *(finding for key, path in named.items() for finding in _file(key, path)),
         *_own(config),
         *_configuration(source),
+        *_for_service(config, source, named),
         *_tokens(config),
     ]
     if any(finding.subject == SUBJECT for finding in found):
@@ -132,6 +135,28 @@ def _configuration(source: Path | None) -> Iterator[Finding]:
             SUBJECT,
             f"{source} can be changed by everybody (mode {mode:04o})",
             f"`chmod o-w {source}`",
+        )
+
+
+def _for_service(
+    config: Config, source: Path | None, named: Mapping[str, Path]
+) -> Iterator[Finding]:
+    """Tell what root can read and the service could not: it would not start."""
+    user = service_user(config, source)
+    if user is None:
+        return
+    files = {"the configuration": source, **named} if source is not None else dict(named)
+    # These systemd reads for it.
+    loaded = {os.environ.get("CREDENTIALS_DIRECTORY", "")}
+    loaded |= {str(source.absolute().parent / CREDENTIALS)} if source is not None else set()
+    for key, path in files.items():
+        if path is None or str(path.parent) in loaded or may_read(path, user):
+            continue
+        yield fail(
+            SUBJECT,
+            f"{key} {path} cannot be read by {user.pw_name}, who runs the gateway",
+            f"`chgrp {user.pw_name} {path} && chmod g+r {path}` (and g+x for its folder), or load it as "
+            "a credential (LoadCredential in the unit)",
         )
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from contextlib import suppress
 from typing import Any
 
 from gateway.commands.api_client import ApiClient
@@ -18,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     while True:
         if (standing := (report.get("state"), report.get("calls"))) != shown:
             shown = standing
-            print(told(report), flush=True)
+            _show(told(report))
         if not options.wait or report.get("state") == "drained":
             return Exit.OK
         time.sleep(LOOK_EVERY_S)
@@ -28,8 +29,14 @@ def run(options: argparse.Namespace) -> int:
             if error.code is not Exit.UNREACHABLE:
                 raise
             # Somebody has stopped it meanwhile; then there are no calls either.
-            print("stopped")
+            _show("stopped")
             return Exit.OK
+
+
+def _show(line: str) -> None:
+    # An upgrade waits for us: that its terminal is gone must not end the wait, and cut the calls.
+    with suppress(OSError):
+        print(line, flush=True)
 
 
 def told(report: dict[str, Any]) -> str:

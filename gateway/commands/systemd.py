@@ -3,6 +3,8 @@
 import argparse
 import os
 import re
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import gateway
@@ -15,12 +17,12 @@ _VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
 
 
 def run(options: argparse.Namespace) -> int:
-    layout = Layout(root=options.root.absolute(), prefix=options.prefix, user=options.user)
+    layout = Layout.found(options.root.absolute(), prefix=options.prefix, user=options.user)
     if not layout.is_staged and not options.dry_run and os.geteuid() != 0:
         raise CommandFailed("only root can do that; try `sudo`, or --root DIR to stage it")
-    installation = Installation(
-        layout, Programs(), tell=lambda line: print(line, flush=True), is_dry=options.dry_run
-    )
+    # A drain may take an hour. When the terminal goes meanwhile, the service must not be left without calls.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    installation = Installation(layout, Programs(), tell=_tell, is_dry=options.dry_run)
     match options.part:
         case "install":
             source = _source(options)
@@ -28,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
                 source, _version(source), options.python, is_published=options.published
             )
             if not layout.is_staged and not options.dry_run:
-                print(f"installed; edit {layout.config_file}, then: systemctl enable --now offhook")
+                _tell(f"installed; edit {layout.config_file}, then: systemctl enable --now offhook")
         case "upgrade":
             source = _source(options)
             installation.upgrade(
@@ -44,6 +46,11 @@ def run(options: argparse.Namespace) -> int:
         case _:
             installation.uninstall(purges=options.purge)
     return Exit.OK
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError):
+        print(line, flush=True)
 
 
 def _source(options: argparse.Namespace) -> Path:

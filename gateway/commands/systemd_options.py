@@ -47,8 +47,11 @@ def _part(
         name, help=does, description=does[0].upper() + does[1:] + ".", epilog=end
     )
     made.set_defaults(target="systemd:run")
-    made.add_argument("--prefix", type=Path, default=DEFAULT_PREFIX, metavar="DIR", help="where to")
-    made.add_argument("--user", default=DEFAULT_USER, metavar="NAME", help="whose it is")
+    # What was installed before counts: see `Layout.found`.
+    told = f"where to (default: where it is, or {DEFAULT_PREFIX})"
+    made.add_argument("--prefix", type=Path, metavar="DIR", help=told)
+    told = f"whose it is (default: whose it was, or {DEFAULT_USER})"
+    made.add_argument("--user", metavar="NAME", help=told)
     made.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="stage it here")
     made.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     return made

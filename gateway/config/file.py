@@ -2,11 +2,13 @@
 
 The first of these is read, and no other: `--config`, the variable OFFHOOK_CONFIG, `./offhook.toml`,
 `/etc/offhook/offhook.toml`. Without any of them the built-in defaults run. Paths of secrets (`…_file`) are relative
-to systemd's credentials directory if the file is there, else to the configuration file.
+to systemd's credentials directory if the file is there, else to the configuration file. Commands that root runs
+beside the service find a credential where the units take it from: in `credentials` beside the configuration file.
 """
 
 import json
 import os
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +22,8 @@ from gateway.errors import ConfigError
 
 PLACES = (Path("offhook.toml"), Path("/etc/offhook/offhook.toml"))
 LONGEST_FILE = 1 << 20
+CREDENTIALS = "credentials"
+"""Folder beside the configuration file, for root alone, from which the units load credentials."""
 
 
 class ConfigProblems(ConfigError):
@@ -57,7 +61,7 @@ def parse(text: str, source: Path) -> Config:
         data = _tables(text, source)
     except tomllib.TOMLDecodeError as error:
         raise _one(source, "", f"is not valid TOML: {error}", "mend that line") from error
-    problems = list(_resolve_paths(data, source.absolute().parent))
+    problems = list(_resolve_paths(data, source.absolute()))
     _route_to_named_agents(data)
     try:
         # As JSON, strictly: TOML has types of its own, so "5060" is not a port and 1 is not true.
@@ -116,17 +120,27 @@ def _route_to_named_agents(data: dict[str, Any]) -> None:
 # Paths ------------------------------------------------------------------------------------------------
 
 
-def _resolve_paths(data: dict[str, Any], folder: Path) -> Iterator[Problem]:
+def _resolve_paths(data: dict[str, Any], source: Path) -> Iterator[Problem]:
     """Make every path in the file absolute, and tell which files cannot be read."""
+    folder = source.parent
     for key, table, name in _paths(data, ""):
         value = table[name]
         if not isinstance(value, str) or not value:
             continue  # the type is refused with the others
-        path = Path(value).expanduser()
+        try:
+            path = Path(value).expanduser()
+        except RuntimeError:
+            yield Problem(
+                key=key,
+                value=value,
+                wrong="names the home directory of a user that is not there",
+                remedy="give the path from the root on",
+            )
+            continue
         if name.endswith("_dir"):
             table[name] = str(folder / path)
             continue
-        path = _secret_or_local(path, folder)
+        path = _secret_or_local(path, source)
         table[name] = str(path)
         if wrong := unreadable(path):
             yield Problem(
@@ -138,12 +152,18 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> Iterator[Problem]:
             )
 
 
-def _secret_or_local(path: Path, folder: Path) -> Path:
-    if not path.is_absolute() and (credentials := os.environ.get("CREDENTIALS_DIRECTORY")):
-        given = Path(credentials) / path
-        if given.exists():
-            return given
-    return folder / path
+def _secret_or_local(path: Path, source: Path) -> Path:
+    """Return the first place where a file is, or where it should be; an absolute path is its own only place."""
+    beside = source.parent / path
+    places = [beside]
+    if credentials := os.environ.get("CREDENTIALS_DIRECTORY"):
+        places.insert(0, Path(credentials) / path)
+    elif path.name == str(path):
+        # As `LoadCredential=` in our units: an instance's files begin with its name.
+        folder = source.parent / CREDENTIALS
+        places += [folder / f"{source.stem}-{path}", folder / path]
+    # Not `Path.exists`, which raises where we may not look.
+    return next((place for place in places if os.path.exists(place)), beside)
 
 
 def _paths(table: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -160,9 +180,13 @@ def _paths(table: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, 
 
 def unreadable(path: Path) -> str:
     """Return why a file cannot be read, empty if it can."""
-    if not path.exists():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return "does not exist"
-    if not path.is_file():
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
+    if not stat.S_ISREG(mode):
         return "is not a file"
     return "" if os.access(path, os.R_OK) else "may not be read"
 

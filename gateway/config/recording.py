@@ -38,11 +38,16 @@ class RecordingSection(Section):
     opt_in_prompt: str = "To have this call recorded, press one, or say: record this call."
     """Said after the greeting. Empty: the agents' greetings say it themselves."""
     opt_in_key: str = "1"
-    """The key that asks for recording; empty: none."""
+    """The key that asks for recording, within 15 s of the greeting and not amid a number; empty: none."""
     opt_in_words: tuple[str, ...] = ("record this call", "you may record", "please record")
     """Words of which one, anywhere in what the caller says, asks for recording."""
+    opt_in_refusals: tuple[str, ...] = (
+        *("not", "don't", "dont", "never", "no", "nothing"),
+        *("nobody", "without", "stop", "cannot", "can't"),
+    )
+    """Words of which one, anywhere in the same sentence, means that it was not asked for."""
     pause_key: str = ""
-    """The key that pauses recording and goes on with it, for card numbers; empty: none."""
+    """The key (* or #) that pauses recording and goes on with it, for card numbers; empty: none."""
     keep_days: int = Field(default=90, ge=0, le=36_500)
     """Files are deleted so long after their call; 0: never."""
     min_free_mb: int = Field(default=1024, ge=0)
@@ -51,8 +56,15 @@ class RecordingSection(Section):
     @field_validator("opt_in_key", "pause_key")
     @classmethod
     def _key(cls, value: str) -> str:
-        if value and value not in "0123456789*#ABCD":
+        if value and value not in tuple("0123456789*#ABCD"):
             raise ValueError("must be one key of a telephone (0-9, *, #), or empty")
+        return value
+
+    @field_validator("pause_key")
+    @classmethod
+    def _no_digit(cls, value: str) -> str:
+        if value.isdigit():
+            raise ValueError("pause_key must be * or #, or empty: card numbers have digits")
         return value
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.config.event_webhooks import EventType, EventWebhookSection
@@ -15,6 +15,7 @@ from gateway.model.messages import InboundMessage, MessageStatus
 from gateway.rooms.live_record import record_of_offer
 from gateway.rooms.timeline import Entry, Kind
 from gateway.rooms.watched_recorder import CallEnd, Watcher
+from gateway.seldom import Seldom
 from gateway.store import event_rows
 from gateway.store.event_rows import EventRow
 from gateway.store.message_records import MessageRecord
@@ -24,7 +25,10 @@ from gateway.store.transactor import Transactor
 log = logging.getLogger(__name__)
 
 WAITING_MOST = 10_000
-"""Events that may wait to be told, on the disk; and as many to be written there. The newest is left out."""
+"""Events that may wait on the disk to be told to one target; and as many, over all, to be written there.
+
+The newest is left out. For each target: one that is down must not cost another its events.
+"""
 BATCH = 200
 RETRY_S = 5.0
 LEFTOVERS_MOST = 1_000
@@ -52,14 +56,20 @@ class Herald:
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
+        self._too_many = Seldom()
 
-    async def start(self) -> None:
-        """Tell the end of calls that a crash cut off, and begin. Raises `StoreError`."""
+    async def start(self, cut_off: Collection[str] = ()) -> None:
+        """Tell the end of calls that a crash cut off, and begin. Raises `StoreError`.
+
+        `cut_off` are those that were still open when the store was opened: a target that is told of ends only
+        has no beginning by which they could be known.
+        """
         left = await self._database.read(
             lambda connection: event_rows.calls_without_end(
                 connection,
                 started=EventType.CALL_STARTED.value,
                 ended=EventType.CALL_ENDED.value,
+                cut_off=cut_off,
                 limit=LEFTOVERS_MOST,
             )
         )
@@ -150,6 +160,10 @@ class Herald:
                 log.warning("events wait for the store", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
                 continue
+            except Exception:
+                log.exception("events could not be written down")
+                await asyncio.sleep(RETRY_S)
+                continue
             for _ in batch:
                 self._waiting.popleft()
             self._on_written()
@@ -163,8 +177,11 @@ class Herald:
 
     def _left_out(self, rows: int) -> None:
         self._count("dropped", rows)
-        log.error(
-            "too many events wait to be told; the newest are left out", extra={"events": rows}
+        self._too_many.log(
+            log,
+            logging.ERROR,
+            "too many events wait to be told; the newest are left out",
+            {"events": rows},
         )
 
 

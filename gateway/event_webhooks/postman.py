@@ -11,6 +11,7 @@ from gateway.channels.webhook_signature import sign
 from gateway.config.event_webhooks import EventWebhookSection
 from gateway.errors import StoreError
 from gateway.model.messages import SendFailed
+from gateway.seldom import Seldom
 from gateway.store import event_rows
 from gateway.store.event_rows import Attempt, EventRow, EventState
 from gateway.store.transactor import Transactor
@@ -54,6 +55,7 @@ class Postman:
         self._dice = dice or random.Random()
         self._session = ProviderSession(timeout_s=section.timeout_s)
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._not_taken, self._given_up = Seldom(), Seldom()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -79,6 +81,9 @@ class Postman:
                 wait_s = await self.work()
             except StoreError as error:
                 log.warning("event webhooks wait for the store", extra={"reason": str(error)})
+                wait_s = STORE_RETRY_S
+            except Exception:
+                log.exception("event webhooks failed as they should not")
                 wait_s = STORE_RETRY_S
             if wait_s > 0:
                 try:
@@ -122,6 +127,10 @@ class Postman:
             )
         except SendFailed as failure:
             error, is_final = failure.code, not failure.may_retry
+        except Exception:
+            # Of this event, or this moment: the target's others must not wait for ever behind it.
+            log.exception("an event could not be posted", extra={"webhook": self._name})
+            error, is_final = "fault", False
         else:
             if answer.is_good:
                 return Attempt(
@@ -150,17 +159,17 @@ class Postman:
         )
 
     def _tally(self, attempt: Attempt) -> None:
-        facts = {"target": self._name, "event_id": attempt.event_id, "error": attempt.error}
+        facts = {"webhook": self._name, "event_id": attempt.event_id, "error": attempt.error}
         match attempt.state:
             case EventState.DELIVERED:
                 self._count("delivered", 1)
             case EventState.PENDING:
                 self._count("failed", 1)
-                log.warning("an event was not taken", extra=facts)
+                self._not_taken.log(log, logging.WARNING, "an event was not taken", facts)
             case EventState.DEAD:
                 self._count("failed", 1)
                 self._count("dead", 1)
-                log.error("an event was given up", extra=facts)
+                self._given_up.log(log, logging.ERROR, "an event was given up", facts)
 
 
 def pause_after(failures: int, chance: float) -> float:

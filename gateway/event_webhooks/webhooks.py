@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from gateway.config.event_webhooks import EventWebhookSection
@@ -49,8 +49,8 @@ class EventWebhooks:
     def is_on(self) -> bool:
         return bool(self._postmen)
 
-    async def start(self) -> None:
-        """Go on where an earlier life stopped. The store has started. Raises `StoreError`."""
+    async def start(self, cut_off: Collection[str] = ()) -> None:
+        """Go on where an earlier life stopped, which left the calls `cut_off` open. Raises `StoreError`."""
         names = tuple(self._postmen)
         given_up = await self._database.transact(
             lambda connection: event_rows.give_up_targets(connection, names)
@@ -59,7 +59,7 @@ class EventWebhooks:
             log.warning("events of targets that are gone are given up", extra={"events": given_up})
         if not self.is_on:
             return
-        await self.herald.start()
+        await self.herald.start(cut_off)
         for postman in self._postmen.values():
             postman.start()
         self._tidying = asyncio.create_task(self._tidy(), name="tidy event webhooks")

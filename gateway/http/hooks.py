@@ -23,6 +23,7 @@ from gateway.channels.reception import Reception
 from gateway.channels.webhook_signature import is_genuine
 from gateway.http.errors import ApiError
 from gateway.model.messages import Channel, InboundMessage, Media, MessageStatus, Receipt
+from gateway.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
@@ -182,6 +183,7 @@ class ProgramHooks:
         """`mail` takes whole mails of at most `mail_most` bytes; None: there is no e-mail."""
         self._reception = reception
         self._keys = tuple(keys)
+        self._refused = Seldom()
         self._mail = mail
         self._mail_most = mail_most
         self._mails = 0
@@ -257,8 +259,11 @@ class ProgramHooks:
         else:
             is_good = await asyncio.to_thread(is_genuine, self._keys, request.headers, body, at=at)
         if not is_good:
-            log.warning(
-                "a webhook without a good signature is refused", extra={"path": request.path}
+            self._refused.log(
+                log,
+                logging.WARNING,
+                "a webhook without a good signature is refused",
+                {"path": request.path},
             )
             raise ApiError(403, "http.forbidden", "the signature is wrong or too old")
         return body

@@ -22,6 +22,7 @@ from gateway.channels.teams_token import TeamsTokenCheck
 from gateway.http.errors import ApiError
 from gateway.http.hooks import read_body
 from gateway.model.messages import Channel, InboundMessage, Media
+from gateway.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class TeamsHook:
         self._check = check
         self._remember_route = remember_route
         self._clock = clock
+        self._refused = Seldom()
 
     def add_routes(self, app: web.Application) -> None:
         """Add the route."""
@@ -97,7 +99,7 @@ class TeamsHook:
             channel_id=told.channel_id,
         )
         if flaw:
-            log.warning("an activity is refused", extra={"reason": flaw})
+            self._refused.log(log, logging.WARNING, "an activity is refused", {"reason": flaw})
             raise ApiError(403, "http.forbidden", flaw)
         talk = told.conversation
         if told.type != "message" or talk is None or talk.kind != "personal" or not told.id:

@@ -9,6 +9,11 @@ from gateway.errors import ConfigError
 DEFAULT_PREFIX = Path("/opt/offhook")
 DEFAULT_USER = "offhook"
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+_STARTED = re.compile(r"^ExecStart=(/\S+)/current/bin/offhook ", re.MULTILINE)
+_OWNER = re.compile(r"^User=(\S+)$", re.MULTILINE)
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.+-]*){2,}")
+_HIDDEN = ("/home", "/root", "/run")
+"""The units' sandbox hides these from the service, and so would the program be."""
 UNITS = ("offhook.service", "offhook@.service")
 
 
@@ -22,15 +27,37 @@ class Layout:
 
     def __post_init__(self) -> None:
         """Raises `ConfigError`."""
-        if not self.prefix.is_absolute() or len(self.prefix.parts) < 3 or " " in str(self.prefix):
+        if not _PREFIX.fullmatch(str(self.prefix)):
             raise ConfigError(
-                f"--prefix {self.prefix}: must be an absolute path below a top folder, without spaces, "
-                f"such as {DEFAULT_PREFIX}"
+                f"--prefix {self.prefix}: must be an absolute path below a top folder, of letters, "
+                f"digits and ._+- only, such as {DEFAULT_PREFIX}"
+            )
+        if str(self.prefix).startswith(tuple(f"{folder}/" for folder in _HIDDEN)):
+            raise ConfigError(
+                f"--prefix {self.prefix}: the service sees nothing in {', '.join(_HIDDEN)}; "
+                f"choose another, such as {DEFAULT_PREFIX}"
             )
         if not _USER.fullmatch(self.user):
             raise ConfigError(
                 f"--user {self.user!r}: is not a user name; use letters, digits, - and _"
             )
+
+    @classmethod
+    def found(cls, root: Path, *, prefix: Path | None, user: str | None) -> "Layout":
+        """Return the layout asked for; what is not asked for is as it was installed. Raises `ConfigError`.
+
+        Else an upgrade would make the service another user's, and an uninstallation leave the program.
+        """
+        try:
+            unit = (root / "etc/systemd/system" / UNITS[0]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            unit = ""
+        started, owner = _STARTED.search(unit), _OWNER.search(unit)
+        return cls(
+            root=root,
+            prefix=prefix or (Path(started[1]) if started else DEFAULT_PREFIX),
+            user=user or (owner[1] if owner else DEFAULT_USER),
+        )
 
     @property
     def is_staged(self) -> bool:
@@ -59,6 +86,10 @@ class Layout:
     def share(self) -> Path:
         """Models, for all versions."""
         return self.at(self.prefix / "share")
+
+    def own(self) -> tuple[Path, ...]:
+        """Return what in the prefix is ours alone."""
+        return (self.current, self.previous, self.versions, self.share / "models")
 
     @property
     def command(self) -> Path:

@@ -1,19 +1,49 @@
 """Installs, upgrades, goes back and uninstalls: decides the steps, and does them or only tells them."""
 
+import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 from gateway.install import system, version
 from gateway.install.layout import Layout
 from gateway.install.skeleton import config_text
-from gateway.install.steps import Folder, Gone, InstallFailed, Link, Run, Runner, Step, Text
+from gateway.install.steps import (
+    Folder,
+    Gone,
+    GoneIfEmpty,
+    InstallFailed,
+    Link,
+    Run,
+    Runner,
+    Step,
+    Text,
+)
 
 KEPT_VERSIONS = 3
 """The current one, the one before, and one more."""
+
+
+Rest = ParamSpec("Rest")
+
+
+def _alone(
+    work: "Callable[Concatenate[Installation, Rest], None]",
+) -> "Callable[Concatenate[Installation, Rest], None]":
+    """Have a method run only while no other process works on the same installation. Raises `InstallFailed`."""
+
+    @wraps(work)
+    def guarded(self: "Installation", /, *rest: Rest.args, **named: Rest.kwargs) -> None:
+        with self.lock():
+            work(self, *rest, **named)
+
+    return guarded
 
 
 class Installation:
@@ -35,6 +65,27 @@ class Installation:
         self._is_dry = is_dry
         self._clock = clock
 
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the installation, if there is one yet. Raises `InstallFailed` if another process does."""
+        folder = self._layout.versions
+        if self._is_dry or not folder.is_dir():
+            yield
+            return
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(fd)
+            raise InstallFailed(
+                f"another `offhook systemd` is at work in {folder.parent}; wait until it is over"
+            ) from error
+        try:
+            yield
+        finally:
+            os.close(fd)
+
+    @_alone
     def install(self, source: Path, name: str, python: str, *, is_published: bool) -> None:
         """Install, or mend what is there; the version that is current stays if there is one."""
         version.check_source(source)
@@ -56,6 +107,7 @@ class Installation:
             for finding in sorted(self._failures(folder, layout.config_file).values()):
                 self._tell(f"to be put right before the start: {finding}")
 
+    @_alone
     def upgrade(
         self,
         source: Path,
@@ -78,23 +130,30 @@ class Installation:
                 f"nothing is installed in {layout.at(layout.prefix)}; run `offhook systemd install` first"
             )
         folder = self._build(source, name, python, is_published=is_published)
-        if not self._is_dry:
+        try:
             self._check(old, folder)
-        self._switch(folder, old, source)
+        except InstallFailed:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        before = self._switch(folder, old, source)
         if restarts:
-            self._restart(folder, old, drain_s)
+            self._restart(folder, old, before, drain_s)
         self._do([Gone(path) for path in self._surplus()])
 
+    @_alone
     def rollback(self, *, restarts: bool, drain_s: float) -> None:
         """Make the version before the current one current again, and the other way round."""
         layout = self._layout
         current, previous = self._version_of(layout.current), self._version_of(layout.previous)
         if current is None or previous is None:
             raise InstallFailed(f"there is no version before the current one in {layout.versions}")
-        self._switch(previous, current)
+        # Before calls are turned away: it may know less than the configuration and the database of today ask for.
+        self._check(current, previous)
+        before = self._switch(previous, current)
         if restarts:
-            self._restart(previous, current, drain_s)
+            self._restart(previous, current, before, drain_s)
 
+    @_alone
     def uninstall(self, *, purges: bool) -> None:
         """Stop and remove the program; configuration, calls and messages stay unless `purges`."""
         layout = self._layout
@@ -106,7 +165,9 @@ class Installation:
         wanted = layout.at("/etc/systemd/system").glob("*.wants/offhook*.service")
         steps += [Gone(path) for path in sorted(wanted) if _is_ours(path.stem.replace("@", "-"))]
         steps += [Gone(path) for path in layout.system_files().values()]
-        steps += [Gone(layout.command), Gone(layout.at(layout.prefix))]
+        steps += [Gone(path) for path in (layout.command, *layout.own())]
+        # The prefix may be one that others use, too, such as /usr/local.
+        steps += [GoneIfEmpty(path) for path in (layout.share, layout.at(layout.prefix))]
         if purges:
             folders = [layout.at(f"/var/{kind}") for kind in ("lib", "cache")]
             found = [p for folder in folders for p in folder.glob("offhook*") if _is_ours(p.name)]
@@ -118,16 +179,19 @@ class Installation:
     # Inside -----------------------------------------------------------------------------------------
 
     def _do(self, steps: Sequence[Step]) -> None:
-        for step in steps:
-            if not step.needed():
-                continue
-            self._tell(step.told())
-            if self._is_dry:
-                continue
-            try:
-                step.do(self._runner)
-            except OSError as error:
-                raise InstallFailed(f"cannot {step.told()}: {error}") from error
+        # Root's own may be 077, and then the service's user could not read the program.
+        umask = os.umask(0o022)
+        try:
+            for step in steps:
+                if not step.needed():
+                    continue
+                self._tell(step.told())
+                if not self._is_dry:
+                    step.do(self._runner)
+        except OSError as error:
+            raise InstallFailed(f"cannot {step.told()}: {error}") from error
+        finally:
+            os.umask(umask)
 
     def _version_of(self, link: Path) -> Path | None:
         """Return the complete version that a link names."""
@@ -154,16 +218,16 @@ class Installation:
         return folder
 
     def _check(self, old: Path, folder: Path) -> None:
-        """Refuse a version that finds faults which the running one does not."""
+        """Refuse a version that finds faults which the running one does not. Raises `InstallFailed`."""
+        if self._is_dry:
+            return
         for config in sorted(self._layout.config_dir.glob("*.toml")):
             known, found = self._failures(old, config), self._failures(folder, config)
             # By subject: the messages hold figures that change from one moment to the next.
             worse = [told for subject, told in sorted(found.items()) if subject not in known]
             if worse:
-                shutil.rmtree(folder, ignore_errors=True)
                 raise InstallFailed(
-                    f"the new version cannot run with {config}: {'; '.join(worse)}; "
-                    f"{old.name} stays"
+                    f"{folder.name} cannot run with {config}: {'; '.join(worse)}; {old.name} stays"
                 )
 
     def _failures(self, folder: Path, config: Path) -> dict[str, str]:
@@ -171,17 +235,20 @@ class Installation:
 
         That it cannot check counts, too.
         """
-        environment = {"OFFHOOK_CACHE": str(self._layout.share)}
+        given = system.given_to_service(self._layout, config)
+        environment = {**given, "OFFHOOK_CACHE": str(self._layout.share)}
         command = (str(folder / "bin" / "python"), "-m", "gateway", "check", "--json")
-        told = self._runner.read((*command, "--config", str(config)), environment)
         try:
+            told = self._runner.read((*command, "--config", str(config)), environment)
             rows = json.loads(told)["findings"]
             return {
-                str(row["subject"]): f"{row['subject']}: {row['message']}"
+                str(row["subject"]): ", ".join(
+                    filter(None, (f"{row['subject']}: {row['message']}", row.get("remedy")))
+                )
                 for row in rows
                 if row["level"] == "fail"
             }
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return {"check": "`offhook check` itself fails"}
 
     def _system_folder(self, folder: Path, source: Path | None) -> Path:
@@ -189,34 +256,69 @@ class Installation:
         # In a dry run the version was not built.
         return kept if kept.is_dir() or source is None else source / "systemd"
 
-    def _switch(self, folder: Path, old: Path, source: Path | None = None) -> None:
+    def _switch(self, folder: Path, old: Path, source: Path | None = None) -> str:
+        """Make a version current; returns what `previous` named before, empty for nothing.
+
+        Whatever fails, everything is as it was.
+        """
+        layout = self._layout
+        before = os.readlink(layout.previous) if layout.previous.is_symlink() else ""
+        try:
+            self._do(
+                [
+                    Link(layout.previous, f"versions/{old.name}"),
+                    *system.file_steps(layout, self._system_folder(folder, source)),
+                    Link(layout.current, f"versions/{folder.name}"),
+                    *system.make_known(layout, self._runner),
+                ]
+            )
+        except BaseException:
+            try:
+                self._put_back(old, before)
+            except (InstallFailed, OSError) as error:
+                self._tell(f"going back to {old.name} failed, too: {error}")
+            raise
+        return before
+
+    def _put_back(self, old: Path, before: str) -> None:
+        """Undo a switch: a version that failed must not be what `rollback` leads to, either."""
         layout = self._layout
         self._do(
             [
-                Link(layout.previous, f"versions/{old.name}"),
-                *system.file_steps(layout, self._system_folder(folder, source)),
-                Link(layout.current, f"versions/{folder.name}"),
+                Link(layout.current, f"versions/{old.name}"),
+                Link(layout.previous, before) if before else Gone(layout.previous),
+                *system.file_steps(layout, self._system_folder(old, None)),
                 *system.make_known(layout, self._runner),
             ]
         )
 
-    def _restart(self, folder: Path, old: Path, drain_s: float) -> None:
+    def _restart(self, folder: Path, old: Path, before: str, drain_s: float) -> None:
         """Let the running calls end, start the new version; go back if it does not come up."""
         if self._layout.is_staged or not system.is_running(self._runner):
             return
         units = system.active_units(self._runner)
         for unit in units:
-            config = str(system.config_of(self._layout, unit))
-            drain = (str(old / "bin" / "offhook"), "drain", "--wait", "--config", config)
-            # One that does not answer has no calls to wait for.
-            self._do([Run((*drain, "--deadline", str(drain_s)), may_fail=True)])
+            config = system.config_of(self._layout, unit)
+            drain = (str(old / "bin" / "offhook"), "drain", "--wait", "--config", str(config))
+            given = system.given_to_service(self._layout, config)
+            try:
+                # One that does not answer has no calls to wait for.
+                self._do([Run((*drain, "--deadline", str(drain_s)), given, may_fail=True)])
+            except KeyboardInterrupt as error:
+                raise InstallFailed(
+                    f"broken off while {unit} was emptied: it takes no calls until `systemctl restart "
+                    f"{unit}`, which starts {folder.name}; `offhook systemd rollback` goes back"
+                ) from error
             self._tell(f"run systemctl restart {unit}")
             if self._is_dry or not system.restart([unit], self._runner):
                 continue
             self._tell(f"{unit} did not come up; going back to {old.name}")
-            self._switch(old, folder)
+            self._put_back(old, before)
             still = system.restart(units, self._runner)
-            state = f"{', '.join(still)} did not come up either" if still else "it runs again"
+            state = "it runs again"
+            if still:
+                why = sorted(self._failures(old, config).values())
+                state = "; ".join((f"{', '.join(still)} did not come up either", *why))
             raise InstallFailed(f"{unit} did not start with {folder.name}; {old.name}: {state}")
 
     def _surplus(self) -> list[Path]:

@@ -157,6 +157,22 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class GoneIfEmpty:
+    """A folder that others may have put something into."""
+
+    path: Path
+
+    def needed(self) -> bool:
+        return self.path.is_dir() and not any(self.path.iterdir())
+
+    def told(self) -> str:
+        return f"remove {self.path}"
+
+    def do(self, _runner: Runner) -> None:
+        self.path.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -169,6 +185,11 @@ class Run:
         return f"run {' '.join(self.argv)}"
 
     def do(self, runner: Runner) -> None:
-        status = runner.run(self.argv, self.environment)
+        try:
+            status = runner.run(self.argv, self.environment)
+        except OSError:
+            if self.may_fail:
+                return
+            raise
         if status and not self.may_fail:
             raise InstallFailed(f"`{' '.join(self.argv)}` failed with status {status}")

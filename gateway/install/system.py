@@ -62,6 +62,23 @@ def config_of(layout: Layout, unit: str) -> Path:
     return layout.config_dir / f"{instance or 'offhook'}.toml"
 
 
+def given_to_service(layout: Layout, config: Path) -> dict[str, str]:
+    """Return the variables with which systemd starts the service that reads a configuration.
+
+    Commands need them where the file leaves folders to systemd, or names secrets that are credentials.
+    """
+    is_first = config.stem == "offhook"
+    folder = "offhook" if is_first else f"offhook-{config.stem}"
+    unit = UNITS[0] if is_first else UNITS[1].replace("@", f"@{config.stem}")
+    given = {
+        "STATE_DIRECTORY": str(layout.at(f"/var/lib/{folder}")),
+        "CACHE_DIRECTORY": str(layout.at(f"/var/cache/{folder}")),
+    }
+    credentials = layout.at(f"/run/credentials/{unit}")
+    # There while the service runs, and root may read them.
+    return given | ({"CREDENTIALS_DIRECTORY": str(credentials)} if credentials.is_dir() else {})
+
+
 def restart(units: Iterable[str], runner: Runner) -> list[str]:
     """Restart units one after the other, each until it is ready; returns those that did not come up."""
     return [unit for unit in units if runner.run(("systemctl", "restart", unit), {})]

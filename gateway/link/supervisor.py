@@ -95,6 +95,7 @@ class Supervisor:
         self._has_been_up = False
         self._failure = ""
         self._unanswered = 0
+        self._is_draining = False
 
     @property
     def is_up(self) -> bool:
@@ -131,7 +132,8 @@ class Supervisor:
         await self._end_process()
 
     def drain(self) -> None:
-        """Have the worker refuse new calls; calls that run go on."""
+        """Have the worker refuse new calls, and any that follows it; calls that run go on."""
+        self._is_draining = True
         if self._connection is not None:
             self._connection.send(commands.Drain())
 
@@ -232,6 +234,9 @@ class Supervisor:
         if hello.version != LINK_VERSION:
             raise LinkVersionError(f"it speaks link version {hello.version}, we {LINK_VERSION}")
         connection.send(Welcome(version=LINK_VERSION))
+        if self._is_draining:
+            # Else a successor would register with the trunks again, which then send calls here.
+            connection.send(commands.Drain())
         self._connection = connection
         self._has_been_up = True
         self._up.set()

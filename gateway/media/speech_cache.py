@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,10 @@ class SpeechCache:
         self._remember(key, speech)
         await asyncio.to_thread(self._store.save, key, speech)
 
+    def put_in_memory(self, voice: str, speech: Speech) -> None:
+        """Keep a rendering as long as there is room, and not beyond the end of the process."""
+        self._remember(cache_key(voice, speech.text), speech)
+
     def _remember(self, key: str, speech: Speech) -> None:
         if (old := self._memory.pop(key, None)) is not None:
             self._memory_bytes -= len(old.pcm)
@@ -91,9 +96,13 @@ class CachedVoice:
     than the rendering under way gets one of his own, as its place in the queue cannot be changed.
     """
 
-    def __init__(self, voice: Voice, cache: SpeechCache) -> None:
+    def __init__(
+        self, voice: Voice, cache: SpeechCache, *, lasts: Callable[[str], bool] = lambda _text: True
+    ) -> None:
+        """A text that does not last is kept in memory only: it may hold what one caller has told."""
         self._voice = voice
         self._cache = cache
+        self._lasts = lasts
         self._flights: dict[str, _Flight] = {}
         self._saving: set[asyncio.Task[None]] = set()
 
@@ -133,7 +142,11 @@ class CachedVoice:
 
     async def _render(self, text: str, urgency: Urgency) -> Speech:
         speech = await self._voice.speak(text, urgency)
-        if speech.text == text and speech.pcm:
+        if speech.text != text or not speech.pcm:
+            return speech
+        if not self._lasts(text):
+            self._cache.put_in_memory(self.name, speech)
+        else:
             # Whoever waits gets the speech now; the disk may take its time.
             saving = asyncio.create_task(self._cache.put(self.name, speech), name="keep speech")
             self._saving.add(saving)

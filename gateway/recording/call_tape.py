@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gateway.config import AgentBase, EarlySpeech
@@ -27,6 +27,11 @@ POLL_S = 0.4
 """Length of a block."""
 LAG_S = 1.0
 """How long after the fact sound is written: what the leg tells about its playout has come by then."""
+
+OPT_IN_KEY_S = 15.0
+"""So long after the greeting, which asks for it, a key asks for recording; later ones are meant for the agent."""
+ENTRY_S = 2.5
+"""A key that follows another so soon belongs to a number that is entered."""
 
 
 class CallTape:
@@ -63,6 +68,8 @@ class CallTape:
         self._asked = ""
         """How the caller asked for it, before the greeting was over."""
         self._is_greeting_over = False
+        self._key_until_s = float("inf")
+        self._last_key_s = float("-inf")
         self._begun_s = 0.0
         self._read = 0
         """Position in the ear up to which it was read."""
@@ -93,6 +100,7 @@ class CallTape:
         if self._is_greeting_over:
             return
         self._is_greeting_over = True
+        self._key_until_s = self._loop.time() + OPT_IN_KEY_S
         if self._mode is RecordingMode.ANNOUNCE:
             if said is not None and not said.interrupted and said.text == self._greeting:
                 self._begin("announced")
@@ -102,8 +110,15 @@ class CallTape:
             self._begin(self._asked)
 
     def take_key(self, digit: str) -> bool:
+        last_key_s, self._last_key_s = self._last_key_s, self._loop.time()
         if self._state is TapeState.WAITING:
-            is_meant = self._mode is RecordingMode.OPT_IN and digit == self._section.opt_in_key
+            is_alone = self._last_key_s - last_key_s >= ENTRY_S
+            is_meant = (
+                self._mode is RecordingMode.OPT_IN
+                and digit == self._section.opt_in_key
+                and is_alone
+                and self._last_key_s < self._key_until_s
+            )
             if is_meant:
                 self._ask("asked_by_key")
             return is_meant
@@ -118,7 +133,9 @@ class CallTape:
     def understood(self, text: str) -> None:
         if self._state is TapeState.WAITING and self._mode is RecordingMode.OPT_IN:
             said = _plain(text)
-            if any(_plain(words) in said for words in self._section.opt_in_words):
+            # "Do not record this call" has the words, too: who is not plainly for it is against it.
+            is_refused = _has(said, self._section.opt_in_refusals)
+            if not is_refused and _has(said, self._section.opt_in_words):
                 self._ask("asked_in_words")
 
     def _ask(self, how: str) -> None:
@@ -136,6 +153,10 @@ class CallTape:
     def resume(self) -> None:
         if not self._resume("asked"):
             raise RecordingNotRunning(f"the recording of this call is {self._state.value}")
+
+    def was_paused_since(self, at_s: float) -> bool:
+        since = self._clock.sample(at_s)
+        return any(end is None or end > since for _, end in self._pauses)
 
     def _pause(self, reason: str) -> bool:
         if not self._apply(TapeTrigger.PAUSE):
@@ -279,6 +300,11 @@ def hush(track: bytes, start: int, begin: int, end: int | None) -> bytes:
 def _plain(text: str) -> str:
     """Only letters, digits and single spaces, so that a recogniser's punctuation does not matter."""
     return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
+def _has(said: str, phrases: Iterable[str]) -> bool:
+    """Whether one of the phrases is in what was said, word for word."""
+    return any(f" {plain} " in f" {said} " for phrase in phrases if (plain := _plain(phrase)))
 
 
 _: type[Tape] = CallTape

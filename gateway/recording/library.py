@@ -52,16 +52,24 @@ class Library:
                 f"cannot create {self.folder}: {error.strerror}; create it for the user of the "
                 "gateway or set recording.files_dir",
             ) from error
-        if not os.access(self.folder, os.W_OK | os.X_OK):
+        if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
             raise RecordingFailed(
                 "disk",
-                f"cannot write in {self.folder}: give the user of the gateway write access or "
-                "set recording.files_dir",
+                f"cannot read and write in {self.folder}: give the user of the gateway both rights "
+                "or set recording.files_dir",
             )
         repaired = 0
         for file in self.files():
-            if file.is_running:
+            if not file.is_running:
+                continue
+            try:
                 repaired += self._repair(file.path)
+            except OSError as error:
+                # A bad block, a full disk: calls are worth more than the end of this file.
+                log.error(
+                    "a recording that a crash left cannot be finished",
+                    extra={"file": file.path.name, "reason": error.strerror},
+                )
         return repaired
 
     def _repair(self, path: Path) -> bool:

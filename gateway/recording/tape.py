@@ -46,6 +46,9 @@ class Tape(Protocol):
     def resume(self) -> None:
         """Raises `RecordingNotRunning`."""
 
+    def was_paused_since(self, at_s: float) -> bool:
+        """Whether it pauses, or did at some moment after this one: what was said then is private."""
+
     def close(self, at_s: float) -> None:
         """The call is over; may be called twice."""
 
@@ -85,6 +88,9 @@ class NoTape:
 
     def resume(self) -> None:
         raise RecordingNotRunning("calls to this number are not recorded")
+
+    def was_paused_since(self, _at_s: float) -> bool:
+        return False
 
     def close(self, _at_s: float) -> None:
         """Nothing is open."""

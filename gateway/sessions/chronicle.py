@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Callable, Mapping
 
+from gateway.media.hearing import SpeechStarted, SpeechStopped
 from gateway.metrics import Metrics
 from gateway.model.events import MediaUp, Offered, Statistics
+from gateway.model.frame import RATE_HZ
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Role
 from gateway.rooms.timeline import Entry, Fact, Kind, Recorder
@@ -15,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 EARLY_LIMIT = 256
 """Entries kept until the room is known, and lines kept until the greeting's line is written."""
+
+TURN_PAUSE_MOST_S = 10.0
+"""Speech after more silence than this is another turn, whether or not anybody understood the first."""
 
 HIDDEN = "(not written down)"
 """Stands for the words of a line that is kept out."""
@@ -47,11 +52,14 @@ class Chronicle:
         self._held_lines: list[tuple[Kind, float, Role | None, str, Mapping[str, Fact]]] = []
         self._awaits_greeting = False
         self._greeting_source = ""
-        self.hides_words: Callable[[], bool] = lambda: False
-        """Asked for each spoken line: whether its words are kept out, as those of a card number."""
+        self.hides_words: Callable[[float], bool] = lambda _since_s: False
+        """Asked for each line, with when it began: whether its words are kept out, as those of a card number."""
         self._has_ended = False
         self._answered_at_s: float | None = None
         self._media_up_at_s: float | None = None
+        self._speaks_since_s: float | None = None
+        """When the caller began what is not written down yet."""
+        self._silent_since_s: float | None = None
         self._spoken_until_s: float | None = None
         """When the caller's last speech ended."""
         self._turn_ended_at_s: float | None = None
@@ -96,13 +104,16 @@ class Chronicle:
         *,
         role: Role | None = None,
         text: str = "",
+        since_s: float | None = None,
     ) -> None:
-        """Write one entry; nothing is written after the end."""
+        """Write one entry; nothing is written after the end. `since_s` is when its words began, if not at once."""
         if self._has_ended:
             return
         if kind is Kind.USER_SAID:
             self._turn_ended_at_s = self._spoken_until_s
-        if role is not None and self.hides_words():
+            if since_s is None:
+                since_s, self._speaks_since_s = self._speaks_since_s, None
+        if role is not None and self.hides_words(at_s if since_s is None else since_s):
             text, facts = HIDDEN, {**(facts or {}), "hidden": True}
         if role is not None and self._awaits_greeting:
             self._held_lines.append((kind, at_s, role, text, facts or {}))
@@ -120,7 +131,7 @@ class Chronicle:
         facts: dict[str, Fact] = {"typed": True, "typed_ms": self.offset_ms(typed_at_s)}
         if was_held:
             facts["held"] = True
-        self.note(Kind.USER_SAID, at_s, facts, role=Role.USER, text=text)
+        self.note(Kind.USER_SAID, at_s, facts, role=Role.USER, text=text, since_s=typed_at_s)
 
     def _append(
         self, kind: Kind, at_s: float, role: Role | None, text: str, facts: Mapping[str, Fact]
@@ -207,9 +218,19 @@ class Chronicle:
         for kind, at_s, role, text, facts in held:
             self.note(kind, at_s, facts, role=role, text=text)
 
-    def caller_stopped(self, spoken_until_s: float) -> None:
-        """The caller's speech ended (at the last voiced sample): the response time runs from here."""
-        self._spoken_until_s = spoken_until_s
+    def caller_spoke(self, event: SpeechStarted | SpeechStopped, position: int) -> None:
+        """The caller's speech began, or ended; `position` is where the ear is now.
+
+        Its end is that of the last voiced sample: the response time runs from there.
+        """
+        began_s = event.at_s - max(0, position - event.start) / RATE_HZ
+        paused_s = 0.0 if self._silent_since_s is None else began_s - self._silent_since_s
+        if self._speaks_since_s is None or paused_s > TURN_PAUSE_MOST_S:
+            self._speaks_since_s = began_s
+        self._silent_since_s = None
+        if isinstance(event, SpeechStopped):
+            self._spoken_until_s = event.at_s - max(0, position - event.stop) / RATE_HZ
+            self._silent_since_s = self._spoken_until_s
 
     def playback_started(self, at_s: float) -> None:
         if self._turn_ended_at_s is not None:
@@ -229,7 +250,14 @@ class Chronicle:
         if self._response_ms is not None:
             facts["response_ms"] = self._response_ms
             self._response_ms = None
-        self.note(Kind.AGENT_SAID, end.at_s, facts, role=Role.AGENT, text=end.heard)
+        self.note(
+            Kind.AGENT_SAID,
+            end.at_s,
+            facts,
+            role=Role.AGENT,
+            text=end.heard,
+            since_s=end.started_at_s,
+        )
 
     def interrupting(self, at_s: float, reason: str) -> None:
         """The decision to fall silent was taken."""

@@ -9,7 +9,7 @@ A first voice that was too slow goes on in the background, so the next caller fi
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -76,9 +76,14 @@ class FixedPhrases:
         second: CachingVoice | None,
         clips: ClipLoader,
         load_wav: WavLoader,
+        passing: Sequence[CachingVoice] = (),
     ) -> None:
+        """`passing` are the same voices for what is said once and must not be kept; by default those two."""
         self._first = first
         self._second = second
+        self._passing = (
+            (first, second) if not passing else (passing[0], next(iter(passing[1:]), None))
+        )
         self._clips = clips
         self._load_wav = load_wav
         self._bundled: dict[Clip, Speech] = {}
@@ -145,20 +150,28 @@ class FixedPhrases:
 
     async def phrase(self, text: str, clip: Clip, *, bound_s: float) -> FixedAudio:
         """Return audio for a text by the ladder; never raises, `speech` is None at its very end."""
-        audio = await self.exact(text, bound_s=bound_s)
+        audio = await self._ladder(self._first, self._second, text, bound_s)
         if audio.speech is None and text.strip() and (bundled := self._bundled.get(clip)):
             return FixedAudio(bundled, AudioSource.BUNDLED)
         return audio
 
     async def exact(self, text: str, *, bound_s: float) -> FixedAudio:
-        """Return audio that says just this, by either voice; never raises, `speech` is None without one."""
+        """Return audio that says just this, by either voice; never raises, `speech` is None without one.
+
+        For what somebody writes while a call goes on.
+        """
+        first, second = self._passing
+        return await self._ladder(first, second, text, bound_s)
+
+    async def _ladder(
+        self, first: CachingVoice, second: CachingVoice | None, text: str, bound_s: float
+    ) -> FixedAudio:
         if not text.strip():
             return FixedAudio(None, AudioSource.NONE)
-        if speech := await self._bounded(self._first.cached(text), CACHE_BOUND_S, "cache"):
+        if speech := await self._bounded(first.cached(text), CACHE_BOUND_S, "cache"):
             return FixedAudio(speech, AudioSource.CACHED)
-        if speech := await self._render(self._first, text, bound_s):
+        if speech := await self._render(first, text, bound_s):
             return FixedAudio(speech, AudioSource.FIRST_VOICE)
-        second = self._second
         if second and (speech := await self._render(second, text, SECOND_VOICE_BOUND_S)):
             return FixedAudio(speech, AudioSource.SECOND_VOICE)
         return FixedAudio(None, AudioSource.NONE)

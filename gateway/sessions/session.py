@@ -13,10 +13,8 @@ from gateway.log import CALL_ID, ROOM_ID
 from gateway.media.hearing import Ear, SpeechStarted, SpeechStopped
 from gateway.model import events
 from gateway.model.endpoint import Leg
-from gateway.model.frame import RATE_HZ
 from gateway.model.hangup import HangupCause
 from gateway.model.line import Agent, KeyPressed
-from gateway.recording.tape_state import TapeState
 from gateway.rooms.timeline import Kind, RoomView
 from gateway.sessions import messages
 from gateway.sessions.answering import Answering
@@ -73,7 +71,7 @@ class Session:
         self._tasks = CallTasks(offered.call_id)
         self._answering = Answering(leg, ear, self._timers, placed)
         self._chronicle = Chronicle(around.recorder, around.metrics, offered)
-        self._chronicle.hides_words = lambda: self.tape.state is TapeState.PAUSED
+        self._chronicle.hides_words = self.tape.was_paused_since
         self._phase = GreetingPhase(
             around.greeting,
             around.turns,
@@ -344,14 +342,12 @@ class Session:
     def _on_speech(self, event: SpeechStarted | SpeechStopped) -> None:
         if self._life.is_over:
             return
-        if isinstance(event, SpeechStopped):
-            silence_s = max(0, self._ear.position - event.stop) / RATE_HZ
-            self._chronicle.caller_stopped(event.at_s - silence_s)
+        self._chronicle.caller_spoke(event, self._ear.position)
         self._seat.deliver(*self._phase.hear(event))
 
     def _on_dtmf(self, event: events.Dtmf) -> None:
         # While a recording is paused for a card number its digits are not written down either.
-        digit = "" if self.tape.state is TapeState.PAUSED else event.digit
+        digit = "" if self.tape.was_paused_since(event.at_s) else event.digit
         self._chronicle.note(Kind.DTMF, event.at_s, {"digit": digit})
         if self.tape.take_key(event.digit):
             return

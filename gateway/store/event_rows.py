@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
 
 from gateway.store.records import CallRecord
 from gateway.store.schema import calls
@@ -51,21 +51,28 @@ class Attempt:
 
 
 def add(connection: Connection, rows: Sequence[EventRow], *, waiting_most: int) -> int:
-    """Write events that are not there yet; returns how many were left out because too many wait.
+    """Write events that are not there yet; returns how many were left out.
 
-    Of what is left out, events of calls and messages are the newest.
+    The newest are, where more than `waiting_most` wait for their target already.
     """
     ids = {row.event_id for row in rows}
     found = connection.execute(
         select(table.c.event_id, table.c.target).where(table.c.event_id.in_(ids))
     )
     known = {(row.event_id, row.target) for row in found}
-    room = waiting_most - waiting(connection)
+    room = {
+        target: waiting_most - waiting(connection, target)
+        for target in {row.target for row in rows}
+    }
     fresh: dict[tuple[str, str], EventRow] = {}
     for row in rows:
         if (row.event_id, row.target) not in known:
             fresh.setdefault((row.event_id, row.target), row)
-    kept = list(fresh.values())[: max(0, room)]
+    kept = []
+    for row in fresh.values():
+        if room[row.target] > 0:
+            room[row.target] -= 1
+            kept.append(row)
     if kept:
         connection.execute(insert(table), [_columns(row) for row in kept])
     return len(fresh) - len(kept)
@@ -86,11 +93,12 @@ def _columns(row: EventRow) -> dict[str, Any]:
     }
 
 
-def waiting(connection: Connection) -> int:
-    """Return how many wait, over all targets."""
-    return connection.execute(
-        select(func.count()).where(table.c.state == EventState.PENDING.value)
-    ).scalar_one()
+def waiting(connection: Connection, target: str = "") -> int:
+    """Return how many wait for a target, or for all together."""
+    query = select(func.count()).where(table.c.state == EventState.PENDING.value)
+    if target:
+        query = query.where(table.c.target == target)
+    return connection.execute(query).scalar_one()
 
 
 def due(connection: Connection, target: str, *, at: float, limit: int) -> list[EventRow]:
@@ -199,15 +207,26 @@ def prune(connection: Connection, *, before: float) -> int:
 
 
 def calls_without_end(
-    connection: Connection, *, started: str, ended: str, limit: int
+    connection: Connection,
+    *,
+    started: str,
+    ended: str,
+    cut_off: Collection[str] = (),
+    limit: int,
 ) -> list[CallRecord]:
-    """Return calls that are over and whose beginning was told, but not their end: a crash came between."""
+    """Return calls that are over but whose end was not told: a crash came between.
+
+    They are those whose beginning was told, and those of `cut_off`.
+    """
     begun, over = table.alias("begun"), table.alias("over")
     query = (
         select(calls)
         .where(
             calls.c.cause.is_not(None),
-            exists().where(and_(begun.c.subject == calls.c.call_id, begun.c.type == started)),
+            or_(
+                exists().where(and_(begun.c.subject == calls.c.call_id, begun.c.type == started)),
+                calls.c.call_id.in_(tuple(cut_off)[:limit]),
+            ),
             ~exists().where(and_(over.c.subject == calls.c.call_id, over.c.type == ended)),
         )
         .order_by(calls.c.offered_at)

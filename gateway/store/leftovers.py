@@ -12,8 +12,8 @@ _CAUSE = HangupCause.INTERNAL_ERROR
 _DETAIL = "the gateway stopped without ending its calls"
 
 
-def close_leftovers(connection: Connection) -> int:
-    """Close every call without a cause, at the time of its last entry; returns how many there were.
+def close_leftovers(connection: Connection) -> tuple[str, ...]:
+    """Close every call without a cause, at the time of its last entry; returns their ids.
 
     Run before the first call is taken, by the only gateway that uses this database.
     """
@@ -54,7 +54,7 @@ def close_leftovers(connection: Connection) -> int:
             )
         )
         _close(connection, call_id, _CAUSE.value, _DETAIL, ended_ms)
-    return len(open_calls)
+    return tuple(call_id for call_id, _ in open_calls)
 
 
 def _close(connection: Connection, call_id: str, cause: str, detail: str, ended_ms: float) -> None:

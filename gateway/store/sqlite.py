@@ -7,6 +7,7 @@ writer, and a process killed at any moment leaves a database that opens.
 import fcntl
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
@@ -99,6 +100,21 @@ def writing_engine(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
 
     return engine
+
+
+def copy(path: Path, target: Path) -> None:
+    """Copy a database as it is now, for its owner only, whole or not at all. Raises `OSError`."""
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as copied:
+            source.backup(copied)
+        part.replace(target)
+    except sqlite3.Error as error:
+        raise OSError(f"{error}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def reading_engine(path: Path) -> Engine:

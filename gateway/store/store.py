@@ -21,7 +21,7 @@ from gateway.model.ids import new_room_id
 from gateway.model.line import Role, Said
 from gateway.rooms.memory import HISTORY_CHARS, bounded
 from gateway.rooms.timeline import Entry, Recorder, RoomView
-from gateway.store import people, sqlite
+from gateway.store import earlier, people, sqlite
 from gateway.store.backlog import Backlog
 from gateway.store.call_filter import EVERY_CALL, CallFilter
 from gateway.store.clean import clean
@@ -77,6 +77,8 @@ class Store:
         self._rooms: OrderedDict[tuple[str, str], str] = OrderedDict()
         """Rooms met lately; a new one is found here before it is committed."""
         self._refusals_logged_at_s = float("-inf")
+        self.cut_off: tuple[str, ...] = ()
+        """Calls that the last gateway did not end, closed when the store was opened."""
 
     # Life -------------------------------------------------------------------------------------------
 
@@ -89,9 +91,10 @@ class Store:
         self._lock.acquire()
         try:
             engine = sqlite.writing_engine(self._path)
+            earlier.keep(engine, self._path)
             with engine.begin() as connection:
                 prepare(connection)
-                left = close_leftovers(connection)
+                self.cut_off = close_leftovers(connection)
             self._reader = Reader(sqlite.reading_engine(self._path))
         except SQLAlchemyError as error:
             self._lock.release()
@@ -101,8 +104,10 @@ class Store:
         except StoreError:
             self._lock.release()
             raise
-        if left:
-            log.warning("calls that a crash left open are closed", extra={"calls": left})
+        if self.cut_off:
+            log.warning(
+                "calls that a crash left open are closed", extra={"calls": len(self.cut_off)}
+            )
         self._writer = Writer(
             engine, self._backlog, on_backlog=self._on_backlog, gather_s=self._gather_s
         )

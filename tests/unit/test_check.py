@@ -1,5 +1,7 @@
 """Tests of gateway/check.py and gateway/checks: what facts mean, without asking the machine for them."""
 
+import types
+
 import pytest
 
 from gateway import check
@@ -134,6 +136,18 @@ def test_the_space_on_the_disk_is_judged(monkeypatch, tmp_path, free, level):
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _path: usage)
 
     assert levels(machine._directory("gateway.data_dir", tmp_path)) == [level]
+
+
+@pytest.mark.parametrize(("files", "left", "level"), [(0, 0, "ok"), (9999, 3, "fail")])
+def test_a_disk_that_is_full_of_files_is_told(monkeypatch, tmp_path, files, left, level):
+    status = types.SimpleNamespace(f_files=files, f_favail=left)
+    monkeypatch.setattr(machine.os, "statvfs", lambda _path: status)
+    monkeypatch.setattr(
+        machine.shutil, "disk_usage", lambda _path: types.SimpleNamespace(free=1 << 40)
+    )
+    (finding,) = machine._directory("gateway.data_dir", tmp_path)
+    assert finding.level.value == level
+    assert (level == "ok") or "df -i" in finding.message
 
 
 def test_too_few_open_files_are_warned_of(monkeypatch):

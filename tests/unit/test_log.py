@@ -64,6 +64,47 @@ def test_private_facts_never_reach_the_output(logged, log_format):
     assert "***56" in stream.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("550 <ann.lee+x@mail.example.org>: unknown", "550 <<26 characters>>: unknown"),
+        ("The 'To' number +49 (30) 123-4567 is not valid", "The 'To' number ***67 is not valid"),
+        ("sip:+4930123456@192.0.2.1 is busy", "sip:***56 is busy"),
+        ("cannot read http://me:s3cret@llm.example/v1", "cannot read http://***@llm.example/v1"),
+        ("took +12 ms, c_01J9ZQ at 192.0.2.1:5060", "took +12 ms, c_01J9ZQ at 192.0.2.1:5060"),
+    ],
+)
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_others_say_is_printed_without_numbers_addresses_and_passwords(
+    logged, log_format, words, shown
+):
+    stream = logged(log_format)
+    logger = logging.getLogger("gateway.x")
+
+    logger.warning("a message failed", extra={"reason": words})
+    try:
+        raise ValueError(words)
+    except ValueError:
+        logger.exception("it failed")
+
+    said, failed = stream.getvalue().splitlines()
+    if log_format == "json":
+        assert json.loads(said)["reason"] == shown
+        failed = json.loads(failed)["traceback"]
+    assert f"ValueError: {shown}" in failed
+    if words != shown:
+        for private in ("mail.example", "123-4567", "+4930", "s3cret"):
+            assert private not in stream.getvalue()
+
+
+def test_passwords_of_urls_are_masked_though_numbers_are_not(logged):
+    stream = logged(mask_pii=False)
+
+    logging.getLogger("gateway.x").info("x", extra={"url": "http://a:b@c/?n=+4930123456"})
+
+    assert lines(stream)[0]["url"] == "http://***@c/?n=+4930123456"
+
+
 def test_private_facts_are_shown_when_the_configuration_says_so(logged):
     stream = logged(mask_pii=False)
 

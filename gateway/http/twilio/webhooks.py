@@ -19,6 +19,7 @@ from gateway.http.twilio import forms
 from gateway.http.twilio.public_url import PublicUrl
 from gateway.http.twilio.signature import is_form_genuine, is_json_genuine
 from gateway.model.messages import Channel
+from gateway.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class TwilioWebhooks:
         self._public_url = public_url
         self._account_sid = account_sid
         self._auth_tokens = tuple(auth_tokens)
+        self._refused = Seldom()
         self._twilio_answers_keywords = twilio_answers_keywords
         self._clock = clock
 
@@ -101,10 +103,12 @@ class TwilioWebhooks:
             is_genuine = is_form_genuine(self._auth_tokens, url, pairs, signature)
             fields = dict(pairs)
         if not is_genuine:
-            log.warning(
+            self._refused.log(
+                log,
+                logging.WARNING,
                 "a webhook without Twilio's signature is refused; if it is Twilio's, set "
                 "twilio.public_url to the address that is configured there",
-                extra={"path": request.path},
+                {"path": request.path},
             )
             raise ApiError(403, "http.forbidden", "the signature is not Twilio's")
         if fields.get("AccountSid", self._account_sid) != self._account_sid:

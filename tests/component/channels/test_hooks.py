@@ -129,6 +129,13 @@ async def test_a_telegram_message(rig):
     )
 
 
+async def test_strangers_do_not_fill_the_log(rig, caplog):
+    for _ in range(5):
+        assert await rig.post("/hooks/messages", GOOD, key=b"x" * 24) == 403
+    told = [r for r in caplog.records if "without a good signature" in r.getMessage()]
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("secret", ["", "wrong", "s3cretx"])
 async def test_another_secret_is_403(rig, secret):
     assert await rig.telegram(update("hi"), secret) == 403

@@ -110,6 +110,14 @@ async def test_a_message_that_comes_twice_is_answered_twice_and_taken_once(rig):
     assert len(rig.reception.messages) == 1
 
 
+async def test_strangers_do_not_fill_the_log(rig, caplog):
+    fields, headers = {"From": PERSON, "MessageSid": SID}, {"X-Twilio-Signature": "A" * 28}
+    for _ in range(5):
+        assert await rig.twilio.call_form("/twilio/messages", fields, headers=headers) == 403
+    told = [r for r in caplog.records if "without Twilio's signature" in r.getMessage()]
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("path", ["/twilio/messages", "/twilio/status"])
 @pytest.mark.parametrize(
     "headers",

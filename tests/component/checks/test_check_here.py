@@ -80,3 +80,11 @@ def test_a_module_that_is_not_there_gives_no_answer():
 def test_a_module_that_prints_no_object_gives_no_answer():
     with pytest.raises(NoAnswer):
         ask("gateway", "version")
+
+
+def test_this_kernel_tells_whether_tcp_can_be_filtered():
+    facts = ask("gateway.checks.tcp_filter")
+
+    assert set(facts) == {"may", "may_without"}
+    # Nobody may more for having given a capability away.
+    assert facts["may"] or not facts["may_without"]

@@ -14,9 +14,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook
 
+from gateway.channels.provider_session import ProviderSession
 from gateway.config.event_webhooks import EventType, EventWebhookSection
 from gateway.errors import StoreError
 from gateway.event_webhooks import herald as herald_module
+from gateway.event_webhooks import postman as postman_module
 from gateway.event_webhooks.events import call_ended, call_started
 from gateway.event_webhooks.herald import Herald
 from gateway.event_webhooks.postman import PAUSES_S, Postman, pause_after
@@ -374,6 +376,100 @@ async def test_the_end_of_a_call_that_a_crash_cut_off_is_told_once(tmp_path, url
         await again.close()
     assert program.types() == ["call.started", "call.ended"]
     assert program.told[1][1]["data"]["cause"]
+
+
+async def test_whoever_is_told_of_ends_only_is_told_of_a_call_that_a_crash_cut_off(
+    tmp_path, url, program
+):
+    store = Store(tmp_path)
+    await store.start()
+    room = await store.room_for(number="100", person="+491")
+    store.call_offered(offered(), room_id=room.room_id, agent="desk")
+    await store.close()  # without the call's end, as after a kill
+
+    for _ in range(2):
+        again = Store(tmp_path)
+        await again.start()
+        hooks = webhooks(again, url, events=(EventType.CALL_ENDED,))
+        await hooks.start(again.cut_off)
+        await until(lambda: len(program.told) >= 1)
+        await hooks.close()
+        await again.close()
+    assert program.types() == ["call.ended"]
+
+
+async def test_a_target_that_is_down_costs_another_no_events(database):
+    rows_of = {
+        target: [
+            event_rows.EventRow(
+                event_id=f"evt_{number}",
+                target=target,
+                type="call.ended",
+                subject=f"c_{number}",
+                body="{}",
+                created_at=float(number),
+            )
+            for number in range(5)
+        ]
+        for target in ("down", "crm")
+    }
+    add = event_rows.add
+    assert database.run(lambda c: add(c, rows_of["down"], waiting_most=3)) == 2
+    assert database.run(lambda c: add(c, rows_of["crm"][:2], waiting_most=3)) == 0
+    assert database.run(lambda c: event_rows.waiting(c, "crm")) == 2
+    assert database.run(event_rows.waiting) == 5
+
+
+async def test_a_target_that_is_down_does_not_fill_the_log(database, caplog):
+    hooks = webhooks(database, "http://127.0.0.1:9/nobody")
+    await hooks.start()
+    for number in range(20):
+        take_call(hooks.herald, f"c_{number}")
+    await until(lambda: len(rows(database)) == 40 and all(row[2] for row in rows(database)))
+    await hooks.close()
+    told = [r for r in caplog.records if r.getMessage() == "an event was not taken"]
+    assert len(told) == 1
+
+
+async def test_a_fault_of_ours_is_a_failure_like_others_and_not_the_end(
+    database, url, program, monkeypatch
+):
+    monkeypatch.setattr(postman_module, "PAUSES_S", (0.01,))
+    real, faults = ProviderSession.request, [True]
+
+    async def request(session, method, target, **options):
+        if faults:
+            faults.pop()
+            raise RuntimeError("a fault")
+        return await real(session, method, target, **options)
+
+    monkeypatch.setattr(ProviderSession, "request", request)
+    hooks = webhooks(database, url, events=(EventType.CALL_ENDED,))
+    await hooks.start()
+    take_call(hooks.herald)
+    await until(lambda: program.types() == ["call.ended"])
+    await until(lambda: rows(database) == [("call.ended", "delivered", 2)])
+    await hooks.close()
+
+
+async def test_a_fault_in_the_store_does_not_end_what_writes_events(database, monkeypatch):
+    monkeypatch.setattr(herald_module, "RETRY_S", 0.01)
+    real, faults = database.transact, [True]
+
+    async def transact(work):
+        if faults:
+            faults.pop()
+            raise RuntimeError("a fault")
+        return await real(work)
+
+    monkeypatch.setattr(database, "transact", transact)
+    herald = Herald(
+        database, {"crm": section("http://x")}, on_written=lambda: None, count=lambda *_: None
+    )
+    await herald.start()
+    take_call(herald)
+    await until(lambda: len(rows(database)) == 2)
+    await herald.close(1)
 
 
 async def test_the_same_event_is_written_once(database):

@@ -181,6 +181,20 @@ async def test_a_drained_worker_refuses_but_keeps_its_calls(harness: WorkerHarne
     assert call.of(Ended) == []
 
 
+async def test_a_worker_that_is_started_again_while_draining_refuses_too(
+    harness: WorkerHarness,
+) -> None:
+    harness.worker.drain()
+    await until(lambda: harness.worker.counters.get("draining") == 1)
+    first = harness.worker.pid
+    assert first is not None
+
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: harness.worker.is_ready and harness.worker.pid != first)
+
+    await until(lambda: harness.worker.counters.get("draining") == 1)
+
+
 async def test_tick_lateness_is_observed(harness: WorkerHarness) -> None:
     await talk(harness)
     await asyncio.sleep(0.3)

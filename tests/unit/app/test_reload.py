@@ -95,7 +95,7 @@ async def test_what_fails_changes_nothing_and_is_logged(
     assert record.getMessage() == "configuration not taken, the running one stays"
 
 
-async def test_signals_while_one_is_under_way_are_the_same_one() -> None:
+async def test_signals_while_one_is_under_way_are_one_more() -> None:
     bench = Bench()
     bench.gate.clear()
     for _ in range(20):
@@ -110,8 +110,40 @@ async def test_signals_while_one_is_under_way_are_the_same_one() -> None:
     assert bench.did.count("prepare") == 1
     bench.gate.set()
     await other
-    assert bench.did.count("swap") == 2
+    await bench.reload._signalled  # type: ignore[misc]
+    assert bench.did.count("swap") == 3
     await bench.reload.close()
+
+
+async def test_a_file_that_is_mended_while_a_reload_goes_on_is_read_by_the_next_signal() -> None:
+    bench = Bench()
+    bench.change(drain_s=7)
+    bench.gate.clear()
+    bench.reload.on_signal()
+    async with asyncio.timeout(5):
+        while "prepare" not in bench.did:  # noqa: ASYNC110 - a thread reads the file
+            await asyncio.sleep(0.001)
+    bench.change(drain_s=8)
+    bench.reload.on_signal()
+    bench.gate.set()
+    await bench.reload._signalled  # type: ignore[misc]
+    assert bench.running.gateway.drain_s == 8
+
+
+async def test_a_fault_of_ours_in_a_reload_is_logged_and_the_next_signal_is_heard(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.failure = ZeroDivisionError("a fault")  # type: ignore[assignment]
+    bench.reload.on_signal()
+    await bench.reload._signalled  # type: ignore[misc]
+    (record,) = [item for item in caplog.records if item.levelname == "ERROR"]
+    assert record.exc_info is not None
+    bench.failure = None
+    bench.change(drain_s=7)
+    bench.reload.on_signal()
+    await bench.reload._signalled  # type: ignore[misc]
+    assert bench.running.gateway.drain_s == 7
 
 
 async def test_a_signal_with_a_broken_file_is_only_logged() -> None:

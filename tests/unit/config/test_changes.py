@@ -73,6 +73,27 @@ def test_the_networks_of_a_trunk_change_and_nothing_else_of_it() -> None:
     assert list(gone.config.trunks) == ["main"]
 
 
+def test_what_watches_the_gateway_is_named_as_needing_a_restart(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x" * 44)
+    new = of(
+        BASE
+        + f"""
+[recording]
+keep_days = 7
+[tracing]
+otlp_url = "http://127.0.0.1:4318/v1/traces"
+[event_webhooks.crm]
+url = "https://crm.example.com/offhook"
+secret_file = "{secret}"
+"""
+    )
+    changes = compare(of(BASE), new)
+    assert changes.live == ()
+    assert changes.restart == ("event_webhooks.crm", "recording.keep_days", "tracing.otlp_url")
+    assert changes.config == of(BASE)
+
+
 def test_agents_come_go_and_become_others() -> None:
     new = of(
         BASE.replace("[agents.echo]", "[agents.new]").replace(

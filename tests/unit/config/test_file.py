@@ -1,5 +1,7 @@
 """Tests of gateway/config/file.py and gateway/config/problems.py: what is found, and how mistakes are told."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -156,6 +158,39 @@ def test_credentials_of_systemd_go_before_files_beside_the_configuration(place, 
     assert config.agents["receptionist"].greeting_file == place / "other"
 
 
+def test_commands_beside_the_service_find_what_systemd_loads_as_credentials(place, monkeypatch):
+    folder = place / "credentials"
+    folder.mkdir()
+    write(folder / "token", "x" * 32)
+    write(folder / "sales-token", "y" * 32)
+    text = '[http]\napi_token_file = "token"'
+    first, sales = write(place / "offhook.toml", text), write(place / "sales.toml", text)
+
+    assert config_file.load(first)[0].http.api_token_file == folder / "token"
+    assert config_file.load(sales)[0].http.api_token_file == folder / "sales-token"
+
+    # The service itself has what systemd gave it, and nothing else.
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place / "run"))
+    with pytest.raises(ConfigProblems, match="does not exist"):
+        config_file.load(first)
+
+
+def test_a_file_where_we_may_not_look_is_a_mistake_that_is_told(place, monkeypatch):
+    real = os.stat
+
+    def refuse(path, *arguments, **options):
+        if "credentials" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    absolute = write(place / "a.toml", '[http]\napi_token_file = "/etc/offhook/credentials/token"')
+    with pytest.raises(ConfigProblems, match="cannot be looked at: Permission denied"):
+        config_file.load(absolute)
+    with pytest.raises(ConfigProblems, match="does not exist"):
+        config_file.load(write(place / "b.toml", '[http]\napi_token_file = "token"'))
+
+
 def test_a_path_in_the_home_directory_is_found(place, monkeypatch):
     monkeypatch.setenv("HOME", str(place))
     write(place / "token", "x" * 32)
@@ -247,6 +282,12 @@ MISTAKES = {
         "http.api_token_file",
         "does not exist",
         "correct the path",
+    ),
+    "a home directory of nobody": (
+        '[http]\napi_token_file = "~nobody-at-all/token"',
+        "http.api_token_file",
+        "a user that is not there",
+        "from the root on",
     ),
     "a directory for a file": (
         '[http]\napi_token_file = "/"',

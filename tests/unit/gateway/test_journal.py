@@ -187,16 +187,17 @@ PRIVATE = {
 
 
 def logged_facts() -> Iterator[tuple[str, int, str]]:
-    """Yield file, line and name of every fact that any source logs by a literal `extra`."""
+    """Yield file, line and name of every fact that any source logs by a literal `extra`, or by `Seldom.log`."""
     for package in ("gateway", "agents", "telephony", "webrtc"):
         for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if not isinstance(node, ast.Call):
                     continue
-                for keyword in node.keywords:
-                    if keyword.arg != "extra" or not isinstance(keyword.value, ast.Dict):
-                        continue
-                    for key in keyword.value.keys:
+                given = [keyword.value for keyword in node.keywords if keyword.arg == "extra"]
+                if isinstance(node.func, ast.Attribute) and node.func.attr == "log":
+                    given += node.args[-1:]
+                for facts in given:
+                    for key in facts.keys if isinstance(facts, ast.Dict) else ():
                         if isinstance(key, ast.Constant):
                             yield str(path.relative_to(ROOT)), node.lineno, str(key.value)
 

@@ -63,6 +63,30 @@ def test_a_text_is_rendered_once_and_kept_across_restarts(tmp_path: Path) -> Non
     run_virtual(work())
 
 
+def test_what_one_caller_was_told_is_not_kept_on_the_disk(tmp_path: Path) -> None:
+    async def work() -> None:
+        slow = SlowVoice()
+        cache = SpeechCache(tmp_path)
+        fixed, passing = (
+            CachedVoice(slow, cache),
+            CachedVoice(slow, cache, lasts={"Hello."}.__contains__),
+        )
+        told = await asked(passing, "Your number is 4111.")
+        assert await asked(passing, "Your number is 4111.") is told
+        await asked(passing, "Hello.")
+        greeting = await asked(fixed)
+        assert await asked(passing) is greeting  # what is fixed serves both
+        await fixed.close()
+        await passing.close()
+
+        again = SpeechCache(tmp_path)
+        assert await again.get("joe", TEXT) == greeting
+        assert await again.get("joe", "Hello.") is not None
+        assert await again.get("joe", "Your number is 4111.") is None
+
+    run_virtual(work())
+
+
 def test_equal_requests_share_one_rendering(tmp_path: Path) -> None:
     async def work() -> None:
         slow = SlowVoice()

@@ -196,7 +196,7 @@ def test_opt_in_by_key_is_not_passed_to_the_agent(tmp_path: Path) -> None:
         bench = recorded.bench
         assert bench.recorder.said()[0][1].startswith("Hello and welcome. To have this call")
         bench.leg.press("2")
-        await bench.run_until(3)
+        await bench.run_until(now() - bench.offered_s + 3)
         assert recorded.told() == []
         bench.leg.press("1")
         tracks = await recorded.over(1)
@@ -206,6 +206,33 @@ def test_opt_in_by_key_is_not_passed_to_the_agent(tmp_path: Path) -> None:
         assert keys == ["2"]
 
     call(scenario())
+
+
+@pytest.mark.parametrize(
+    ("pauses", "digits"), [((20.0,), "1"), ((1.0, 0.5, 0.5), "017")], ids=["late", "in a number"]
+)
+def test_a_key_that_is_meant_for_the_agent_starts_no_recording(
+    tmp_path: Path, pauses: tuple[float, ...], digits: str
+) -> None:
+    async def scenario() -> None:
+        recorded = Recorded(tmp_path, RecordingMode.OPT_IN)
+        await recorded.answered()
+        bench = recorded.bench
+        for pause_s, digit in zip(pauses, digits, strict=True):
+            await bench.run_until(now() - bench.offered_s + pause_s)
+            bench.leg.press(digit)
+        assert await recorded.over(1) is None
+        keys = [event.digit for event in bench.agent.told if isinstance(event, KeyPressed)]
+        assert "".join(keys) == digits
+
+    call(scenario())
+
+
+@pytest.mark.parametrize("key", ["9", "x", "**"])
+def test_a_key_that_a_card_number_has_does_not_pause(key: str) -> None:
+    with pytest.raises(ValueError, match="pause_key"):
+        RecordingSection(pause_key=key)
+    assert RecordingSection(pause_key="*").pause_key == "*"
 
 
 def test_opt_in_by_key_during_the_greeting_counts_when_it_is_over(tmp_path: Path) -> None:
@@ -230,6 +257,11 @@ def test_opt_in_by_key_during_the_greeting_counts_when_it_is_over(tmp_path: Path
         ("Yes, you may record, of course.", True),
         ("The record shop", False),
         ("RECORD THIS CALL!", True),
+        ("Please do not record this call.", False),
+        ("I don't want you to record this call", False),
+        ("You may record nothing at all", False),
+        ("Prerecord this calling", False),
+        ("", False),
     ],
 )
 def test_opt_in_in_words(tmp_path: Path, words: str, counts: bool) -> None:
@@ -237,7 +269,9 @@ def test_opt_in_in_words(tmp_path: Path, words: str, counts: bool) -> None:
         line.heard_user(words, {})
 
     async def scenario() -> None:
-        recorded = Recorded(tmp_path, RecordingMode.OPT_IN, script)
+        section = RecordingSection()
+        wanted = (*section.opt_in_words, "…")  # of which no letter is left
+        recorded = Recorded(tmp_path, RecordingMode.OPT_IN, script, opt_in_words=wanted)
         await recorded.answered()
         tracks = await recorded.over(1)
         assert (tracks is not None) is counts
@@ -387,3 +421,48 @@ def test_empty_words_leave_the_greeting_alone() -> None:
     for mode in RecordingMode:
         assert told_greeting(mode, silent, "Hello.") == "Hello."
     assert told_greeting(RecordingMode.ANNOUNCE, RecordingSection(), "") == "This call is recorded."
+
+
+def test_words_said_in_a_pause_stay_out_when_they_are_understood_after_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        recorded = Recorded(tmp_path, RecordingMode.ANNOUNCE, pause_key="*")
+        await recorded.answered()
+        bench = recorded.bench
+        line = bench.agent.line
+        assert line is not None
+        recorded.desk.pause("c_test")
+        await bench.ear.says(1.0)
+        line.say(said(2000, text="I heard four one one one"))
+        await bench.run_until(now() - bench.offered_s + 0.5)
+        # The caller goes on at once; recogniser and voice are slower.
+        recorded.desk.resume("c_test")
+        line.heard_user("four one one one", {})
+        await bench.run_until(now() - bench.offered_s + 3)
+        await bench.ear.says(1.0)
+        line.heard_user("That is it", {})
+        await recorded.over(1)
+
+        told = [text for _, text, _ in bench.recorder.said()][1:]
+        assert told == [HIDDEN, HIDDEN, "That is it"]
+
+    call(scenario())
+
+
+def test_a_noise_before_a_pause_does_not_hide_what_is_said_long_after_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        recorded = Recorded(tmp_path, RecordingMode.ANNOUNCE)
+        await recorded.answered()
+        bench = recorded.bench
+        line = bench.agent.line
+        assert line is not None
+        await bench.ear.says(0.3)  # nobody understood it
+        recorded.desk.pause("c_test")
+        await bench.run_until(now() - bench.offered_s + 20)
+        recorded.desk.resume("c_test")
+        await bench.ear.says(1.0)
+        line.heard_user("What do you want to know?", {})
+        await recorded.over(1)
+
+        assert [text for _, text, _ in bench.recorder.said()][1:] == ["What do you want to know?"]
+
+    call(scenario())

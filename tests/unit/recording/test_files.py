@@ -12,6 +12,7 @@ import soundfile
 
 from gateway.config.recording import RecordingFormat
 from gateway.errors import RecordingFailed
+from gateway.recording import library as library_module
 from gateway.recording import writer as writer_module
 from gateway.recording.files import open_file
 from gateway.recording.library import DAY_S, Library
@@ -215,3 +216,30 @@ def test_the_writer_lives_on_one_thread(tmp_path: Path) -> None:
     assert writer.stop(5)
     writer.begin(tmp_path / "late.wav", lambda _: None)  # after the stop: nothing
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_file_that_cannot_be_finished_costs_neither_the_others_nor_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("c_1", "c_2"):
+        (tmp_path / f"{name}.wav.part").write_bytes(bytes(44 + 64))
+    repair = library_module.repair_wav
+
+    def on_a_bad_disk(path: Path) -> bool:
+        if path.name.startswith("c_1"):
+            raise OSError(errno.EIO, "Input/output error")
+        return repair(path)
+
+    monkeypatch.setattr(library_module, "repair_wav", on_a_bad_disk)
+    assert Library(tmp_path).prepare() == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c_1.wav.part", "c_2.wav"]
+    (record,) = [record for record in caplog.records if "cannot be finished" in record.getMessage()]
+    assert record.file == "c_1.wav.part"
+
+
+def test_a_folder_that_cannot_be_listed_is_told_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, mode: not mode & os.R_OK)
+    with pytest.raises(RecordingFailed, match=r"recording\.files_dir"):
+        Library(tmp_path).prepare()

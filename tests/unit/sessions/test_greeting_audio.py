@@ -187,3 +187,18 @@ def test_rendering_ahead_tells_how_far_it_is_and_survives_failures() -> None:
         assert await phrases.render_ahead(["c", "d"], lambda *_: None) == 2
 
     run_virtual(work())
+
+
+def test_what_somebody_writes_while_a_call_goes_on_is_said_by_voices_that_keep_nothing() -> None:
+    async def work() -> None:
+        keeping, other, passing = FakeVoice("first"), FakeVoice("second"), FakeVoice("passing")
+        phrases = FixedPhrases(keeping, other, lambda _: speech("x"), lambda _: b"", [passing])
+        found = await phrases.exact("Your number is 4111.", bound_s=3)
+
+        assert found.source is AudioSource.FIRST_VOICE
+        assert passing.spoken["Your number is 4111."] == 1
+        assert keeping.spoken == {}
+        passing.fails = True
+        assert (await phrases.exact("Another.", bound_s=3)).speech is None
+
+    run_virtual(work())
