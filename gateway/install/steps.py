@@ -177,6 +177,7 @@ class Run:
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     may_fail: bool = False
+    remedy: str = ""
 
     def needed(self) -> bool:
         return True
@@ -192,4 +193,5 @@ class Run:
                 return
             raise
         if status and not self.may_fail:
-            raise InstallFailed(f"`{' '.join(self.argv)}` failed with status {status}")
+            told = f"`{' '.join(self.argv)}` failed with status {status}"
+            raise InstallFailed(f"{told}: {self.remedy}" if self.remedy else told)

@@ -12,6 +12,10 @@ PACKAGES = ("gateway", "telephony", "webrtc", "agents", "systemd")
 FILES = ("pyproject.toml", "README.md", "LICENSE")
 COMPLETE = ".complete"
 EXTRAS = "local,webrtc"
+ENGINE_REMEDY = (
+    "the SIP engine was not built, for the reason above; mend it and try again, or add --published "
+    "(make install PUBLISHED=1) to take the wheel with at most 4 calls"
+)
 
 
 def check_source(source: Path) -> None:
@@ -44,7 +48,7 @@ def steps(
         Run((python, "-m", "venv", str(folder))),
         Packaged(source, pip),
         # From the cache of whoever installs, if it was built there before.
-        Run(engine, may_fail=is_published),
+        Run(engine, may_fail=is_published, remedy=ENGINE_REMEDY),
         Run(
             (own, "-m", "agents.local.assets", "--fetch", "--quiet"),
             {"OFFHOOK_CACHE": str(layout.share)},

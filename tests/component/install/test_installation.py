@@ -250,6 +250,13 @@ def test_a_build_that_fails_leaves_nothing(bench: Bench, failing: str) -> None:
     assert bench.versions() == ["1.0", "2.0"]
 
 
+def test_an_engine_that_cannot_be_built_is_told_with_the_way_out(bench: Bench) -> None:
+    bench.host.failing_program = "telephony.build"
+
+    with pytest.raises(InstallFailed, match="make install PUBLISHED=1"):
+        bench.install("1.0")
+
+
 def test_a_version_that_does_not_come_up_gives_way_to_the_old_one(tmp_path: Path) -> None:
     bench = on_this_host(tmp_path)
     host = bench.host
