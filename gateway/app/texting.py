@@ -49,11 +49,12 @@ from gateway.model.text_agent import TextAgent
 from gateway.model.text_stream import TextStream
 from gateway.rooms.call_hooks import CallHooks
 from gateway.rooms.call_rules import CallRules
-from gateway.rooms.hooks import Hooks, load_hook
+from gateway.rooms.hooks import Hooks, Point, load_hook
 from gateway.rooms.identities import link_all
 from gateway.rooms.keyword_answers import KeywordAnswers
 from gateway.rooms.letters import Letters
 from gateway.rooms.pruner import Pruner
+from gateway.rooms.reply_pace import ReplyPace
 from gateway.rooms.text_desk import InCall, TextDesk
 from gateway.rooms.text_gate import Greeting, GreetingMode
 from gateway.sessions.routing import route
@@ -90,9 +91,11 @@ class TextSide:
         self.agents: dict[str, TextAgent] = build_text_agents(
             config, agents, greeting=rooms.greeting, greetings=rooms.greetings
         )
-        self.hooks = Hooks(
-            {point: [load_hook(name) for name in names] for point, names in rooms.hooks.items()}
-        )
+        hooks = {point: [load_hook(name) for name in names] for point, names in rooms.hooks.items()}
+        if most := rooms.answers_an_hour:
+            pace = ReplyPace(store, most_an_hour=most, clock=time.time)
+            hooks.setdefault(Point.BEFORE_INBOUND, []).append(pace)
+        self.hooks = Hooks(hooks)
         self.call_hooks = CallHooks(self.hooks)
         self.call_rules = CallRules(store, config.fallback.country)
         self._voice = None if dialler is None else VoiceTransport(dialler, store)

@@ -41,6 +41,8 @@ class RoomsSection(Section):
     """Lines of a room, spoken and written, that an agent is given."""
     history_chars: int = Field(default=24_000, ge=500, le=1_000_000)
     """Characters that these have together at most; the oldest lines are left out first."""
+    answers_an_hour: int = Field(default=120, ge=0, le=100_000)
+    """Most messages that agents answer one room with in an hour, so that two machines do not go on for ever; 0: any."""
     keep_days: int = Field(default=0, ge=0, le=36_500)
     """A room in which nothing happened for so long is forgotten, with its calls, messages and files; 0: never."""
     identities: dict[str, tuple[str, ...]] = Field(default_factory=dict)

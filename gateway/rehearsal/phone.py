@@ -150,7 +150,10 @@ class Phone:
                 self._on_mark(name, at_s)
             case Ended(cause=cause, detail=detail):
                 self.observed.cause = cause
-                self.observed.ended = self.observed.ended or f"{cause.value} ({detail})"
+                # Seen from here whoever called us is the caller; to who reads it that is the gateway.
+                is_theirs = cause is HangupCause.CALLER_HUNG_UP
+                told = "the gateway hung up" if is_theirs else cause.value
+                self.observed.ended = self.observed.ended or f"{told} ({detail})"
                 self._over.set()
             case _:
                 return

@@ -17,6 +17,17 @@ from gateway.store.schema_messages import message_attempts, messages
 _FAILED = (MessageStatus.FAILED.value, MessageStatus.DEAD.value)
 
 
+def written_since(connection: Connection, room_id: str, *, since: float, cause: str) -> int:
+    """Return how many messages of a room were accepted since, by what their causes begin with."""
+    return connection.execute(
+        select(func.count()).where(
+            messages.c.room_id == room_id,
+            messages.c.created_at > since,
+            messages.c.cause.startswith(cause, autoescape=True),
+        )
+    ).scalar_one()
+
+
 def recover(connection: Connection, *, at: float, settle_s: float) -> list[PendingMessage]:
     """Return what is to be sent, in order, after a start.
 

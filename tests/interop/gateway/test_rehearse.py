@@ -34,6 +34,8 @@ def test_a_good_agent_passes_and_everything_is_recorded(
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["passed"]
+    # Told from where the reader stands: the far side of this caller is the gateway.
+    assert report["ended"].startswith("the gateway hung up"), report["ended"]
     heard = " ".join(line["text"] for line in report["transcript"]).lower()
     assert "monday to friday" in heard
     record = desk.record(report["call"]["call_id"])
