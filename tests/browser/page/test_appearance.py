@@ -105,8 +105,11 @@ async def test_a_notice_leaves_room_for_the_controls(
     await opened.wait_for_selector(".notice")
     hang_up = opened.get_by_role("button", name="Hang up")
     await hang_up.wait_for()
-    box = await hang_up.bounding_box()
-    panel = await opened.locator(".panel").bounding_box()
-    assert box is not None
-    assert panel is not None
-    assert box["y"] + box["height"] <= panel["y"] + panel["height"]
+    # Both in one look, as soon as the page has come to rest.
+    handle = await hang_up.element_handle()
+    await opened.wait_for_function(
+        """button => button.getBoundingClientRect().bottom <=
+            document.querySelector(".panel").getBoundingClientRect().bottom""",
+        arg=handle,
+        timeout=5_000,
+    )

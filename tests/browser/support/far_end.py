@@ -95,10 +95,11 @@ class FarEnd:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for peer in self._peers:
-            await peer.close()
+        # Requests under way first: one that is answered after its peer was closed would open it again.
         if self._runner is not None:
             await self._runner.cleanup()
+        for peer in self._peers:
+            await peer.close()
 
     @property
     def url(self) -> str:
@@ -146,6 +147,7 @@ class FarEnd:
             return web.json_response(answer, status=status, headers=headers)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), self.answer_after_s)
+            return web.Response(status=503)
         peer = RTCPeerConnection()
         self._peers.append(peer)
         self._watch(peer)
