@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from gateway.model.messages import InboundMessage
 from gateway.model.text_agent import TextNote
-from gateway.rooms import room_records
+from gateway.rooms import room_records, text_lines
 from gateway.seldom import Seldom
 from gateway.store import outbox_reads
 from gateway.store.transactor import Transactor
@@ -15,8 +15,6 @@ from gateway.store.transactor import Transactor
 log = logging.getLogger(__name__)
 
 HOUR_S = 3_600.0
-REPLIES = "reply:"
-"""What the causes of answers begin with."""
 TOO_MANY = "not_answered"
 """The name of the note in the room's timeline."""
 
@@ -40,7 +38,7 @@ class ReplyPace:
         since = self._clock() - HOUR_S
         written = await self._database.read(
             lambda connection: outbox_reads.written_since(
-                connection, room_id, since=since, cause=REPLIES
+                connection, room_id, since=since, cause=text_lines.REPLY
             )
         )
         if written < self._most:

@@ -17,9 +17,13 @@ def turn_id(message: InboundMessage) -> str:
     return digest("turn", message.provider, message.provider_id)
 
 
+REPLY = "reply:"
+"""What the causes of answers begin with."""
+
+
 def reply_cause(message: InboundMessage) -> str:
     """Return the cause of the answer to a message."""
-    return f"reply:{turn_id(message)}"
+    return f"{REPLY}{turn_id(message)}"
 
 
 def digest(*parts: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.rooms import text_lines
 from gateway.rooms.hooks import Hooks, Point
-from gateway.rooms.reply_pace import HOUR_S, REPLIES, TOO_MANY, ReplyPace
+from gateway.rooms.reply_pace import HOUR_S, TOO_MANY, ReplyPace
 from gateway.store import inbox
 from gateway.store.schema import timeline
 from tests.unit.rooms.test_text_desk import Bench
@@ -63,4 +63,4 @@ def test_the_answers_are_found_by_their_causes(bench):
     ((_, message),) = bench.database.run(
         lambda connection: inbox.waiting(connection, after_seq=0, limit=1)
     )
-    assert text_lines.reply_cause(message).startswith(REPLIES)
+    assert text_lines.reply_cause(message).startswith(text_lines.REPLY)
